@@ -1,0 +1,217 @@
+// The only file that knows Python: checks what memory safety needs, and hands over.
+#include <pybind11/functional.h>
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <string>
+
+#include "train.h"
+
+namespace py = pybind11;
+using namespace nnfast;
+
+namespace {
+
+const InstructionSet& instruction_set(const std::string& level) {
+    size_t count;
+    const InstructionSet* sets = instruction_sets(count);
+    for (size_t i = 0; i < count; ++i)
+        if (level == sets[i].name && sets[i].supported) return sets[i];
+    throw py::value_error("this processor has no level '" + level + "'");
+}
+
+int position(const Names& names, const std::string& name) {
+    for (size_t i = 0; i < names.count; ++i)
+        if (name == names.list[i]) return static_cast<int>(i);
+    throw py::value_error("the compiled core has no '" + name + "'");
+}
+
+const Kernels<float>& kernels_of(const KernelSet& set, float) { return set.f32; }
+const Kernels<double>& kernels_of(const KernelSet& set, double) { return set.f64; }
+
+// The numbers of an array of this shape; the Python side has made it so, memory safety asks again.
+template <class T>
+T* numbers(const py::array& array, const std::vector<size_t>& shape, bool writable) {
+    bool fits = py::isinstance<py::array_t<T>>(array) &&
+                array.ndim() == static_cast<py::ssize_t>(shape.size()) &&
+                (array.flags() & py::array::c_style) &&
+                reinterpret_cast<uintptr_t>(array.data()) % alignof(T) == 0 &&
+                (!writable || array.writeable());
+    for (size_t i = 0; fits && i < shape.size(); ++i)
+        fits = array.shape(static_cast<py::ssize_t>(i)) == static_cast<py::ssize_t>(shape[i]);
+    if (!fits)
+        throw py::value_error("the compiled core takes C-contiguous, aligned arrays of its dtype and "
+                              "shape");
+    return static_cast<T*>(const_cast<void*>(array.data()));
+}
+
+// True when a signal's handler, such as that of Ctrl-C, has raised an exception.
+bool signalled() {
+    py::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() != 0;
+}
+
+template <class T>
+class CompiledNetwork {
+public:
+    CompiledNetwork(const std::string& level, const std::vector<size_t>& sizes,
+                    const std::vector<std::string>& activations, const std::vector<bool>& biases,
+                    const std::string& loss)
+        : set_(*instruction_set(level).kernels), network_(make(set_, sizes, activations, biases, loss)) {}
+
+    py::array_t<T> forward(const py::array& parameters, const py::array& x, size_t threads) const {
+        const size_t rows = count_rows(x);
+        const T* p = numbers<T>(parameters, {network_.parameter_count}, false);
+        const T* data = numbers<T>(x, {rows, inputs()}, false);
+        py::array_t<T> result({rows, outputs()});
+        nnfast::forward(network_, p, data, rows, result.mutable_data(), threads);
+        return result;
+    }
+
+    py::tuple loss_and_gradient(const py::array& parameters, const py::array& x, const py::array& y,
+                                size_t threads) const {
+        const T* p = numbers<T>(parameters, {network_.parameter_count}, false);
+        const Data<T> data = make_data(x, y);
+        py::array_t<T> gradient(static_cast<py::ssize_t>(network_.parameter_count));
+        const double loss =
+            nnfast::loss_and_gradient(network_, p, data, gradient.mutable_data(), threads);
+        return py::make_tuple(loss, gradient);
+    }
+
+    // `state` has the attributes slots, step and shuffle of nnfast.levels.contract.TrainingState.
+    py::array_t<double> train(const py::array& parameters, const py::object& state, const py::array& x,
+                              const py::array& y, size_t epochs, size_t batch_size,
+                              const std::string& optimizer,
+                              const std::vector<double>& hyperparameters, bool shuffle,
+                              size_t threads) const {
+        T* p = numbers<T>(parameters, {network_.parameter_count}, true);
+        const auto slots = state.attr("slots").cast<py::array>();
+        const int found = network_.kernels.find_optimizer(optimizer.c_str(), hyperparameters.data());
+        if (found < 0 || batch_size == 0)
+            throw py::value_error("unknown optimizer '" + optimizer + "' or empty batches");
+        T* s = numbers<T>(slots, {network_.kernels.slots(found), network_.parameter_count}, true);
+        const Data<T> data = make_data(x, y);
+        py::array_t<double> losses(static_cast<py::ssize_t>(epochs));
+        double* losses_data = losses.mutable_data();
+
+        Trainer<T> trainer(network_, {optimizer.c_str(), hyperparameters.data()}, p, s);
+        trainer.step = state.attr("step").cast<uint64_t>();
+        trainer.shuffle_state = state.attr("shuffle").cast<uint64_t>();
+        {
+            py::gil_scoped_release no_gil;
+            trainer.run(data, epochs, batch_size, shuffle, threads, losses_data, signalled);
+        }
+        trainer.finish(p, s);
+        {
+            py::error_scope pending;
+            state.attr("step") = trainer.step;
+            state.attr("shuffle") = trainer.shuffle_state;
+        }
+        if (PyErr_Occurred()) throw py::error_already_set();
+        return losses;
+    }
+
+private:
+    static Network<T> make(const KernelSet& set, const std::vector<size_t>& sizes,
+                           const std::vector<std::string>& activations,
+                           const std::vector<bool>& biases, const std::string& loss) {
+        if (sizes.size() < 2 || activations.size() + 1 != sizes.size() ||
+            biases.size() + 1 != sizes.size())
+            throw py::value_error("sizes, activations and biases do not belong together");
+        for (const size_t size : sizes)
+            if (size == 0) throw py::value_error("a layer has no units");
+        std::vector<int> positions;
+        for (const auto& name : activations) positions.push_back(position(set.activations, name));
+        return Network<T>(kernels_of(set, T()), sizes, positions, biases, position(set.losses, loss));
+    }
+
+    size_t inputs() const { return network_.layers.front().inputs; }
+    size_t outputs() const { return network_.layers.back().outputs; }
+
+    static size_t count_rows(const py::array& x) {
+        if (x.ndim() != 2 || x.shape(0) == 0) throw py::value_error("x has no rows");
+        return static_cast<size_t>(x.shape(0));
+    }
+
+    Data<T> make_data(const py::array& x, const py::array& y) const {
+        const size_t rows = count_rows(x);
+        if (rows > UINT32_MAX) throw py::value_error("more than 4,294,967,295 rows");
+        return {numbers<T>(x, {rows, inputs()}, false), numbers<T>(y, {rows, outputs()}, false), rows};
+    }
+
+    const KernelSet& set_;
+    Network<T> network_;
+};
+
+template <class T>
+void bind_network(py::module_& m, const char* name) {
+    using N = CompiledNetwork<T>;
+    py::class_<N>(m, name, "Internal; use nnfast.Network.")
+        .def(py::init<const std::string&, const std::vector<size_t>&, const std::vector<std::string>&,
+                      const std::vector<bool>&, const std::string&>(),
+             py::arg("level"), py::arg("sizes"), py::arg("activations"), py::arg("biases"),
+             py::arg("loss"))
+        .def("forward", &N::forward, py::arg("parameters"), py::arg("x"), py::arg("threads"))
+        .def("loss_and_gradient", &N::loss_and_gradient, py::arg("parameters"), py::arg("x"),
+             py::arg("y"), py::arg("threads"))
+        .def("train", &N::train, py::arg("parameters"), py::arg("state"), py::arg("x"), py::arg("y"),
+             py::arg("epochs"), py::arg("batch_size"), py::arg("optimizer"),
+             py::arg("hyperparameters"), py::arg("shuffle"), py::arg("threads"));
+}
+
+py::dict compiled_levels() {
+    py::dict levels;
+    size_t count;
+    const InstructionSet* sets = instruction_sets(count);
+    for (size_t i = 0; i < count; ++i) levels[sets[i].name] = sets[i].supported;
+    return levels;
+}
+
+py::dict formulas(const std::string& level) {
+    const KernelSet& set = *instruction_set(level).kernels;
+    const auto list = [](const Names& names) {
+        return std::vector<std::string>(names.list, names.list + names.count);
+    };
+    py::dict result;
+    result["activations"] = list(set.activations);
+    result["losses"] = list(set.losses);
+    result["optimizers"] = list(set.optimizers);
+    result["functions"] = list(set.functions);
+    return result;
+}
+
+template <class T>
+py::array_t<T> evaluate(const KernelSet& set, int function, const py::array_t<T>& x) {
+    py::array_t<T> y(x.size());
+    kernels_of(set, T()).evaluate(function, static_cast<size_t>(x.size()), x.data(),
+                                  y.mutable_data());
+    return y;
+}
+
+// f(x) of an array as this level computes it: for the tests of accuracy
+py::array evaluate_function(const std::string& level, const std::string& function,
+                            const py::array& x) {
+    const KernelSet& set = *instruction_set(level).kernels;
+    const int f = position(set.functions, function);
+    const std::vector<size_t> shape{static_cast<size_t>(x.size())};
+    if (py::isinstance<py::array_t<float>>(x)) {
+        numbers<float>(x, shape, false);
+        return evaluate<float>(set, f, x);
+    }
+    numbers<double>(x, shape, false);
+    return evaluate<double>(set, f, x);
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m) {
+    m.doc() = "Internal: the compiled levels of nnfast.";
+    m.attr("__version__") = NNFAST_VERSION;
+    m.attr("compiler") = NNFAST_COMPILER;
+    m.def("levels", compiled_levels);
+    m.def("formulas", formulas, py::arg("level"));
+    m.def("evaluate", evaluate_function, py::arg("level"), py::arg("function"), py::arg("x"));
+    bind_network<float>(m, "Network32");
+    bind_network<double>(m, "Network64");
+}

@@ -1,0 +1,236 @@
+// The page of mathematics, as in python/nnfast/formulas.py: activations, losses and optimizers, one
+// struct each. A new one is a struct here and its name in the list below its kind.
+//
+//   x  input of a layer     z  x W + b     a  f(z), output of the layer     y  target
+//   g  gradient             p  parameter
+#pragma once
+
+#include "../kernels.h"
+#include "math.h"
+
+namespace nnfast::NNFAST_ISA {
+namespace {
+
+template <class A, class B>
+struct Same {
+    static constexpr bool value = false;
+};
+template <class A>
+struct Same<A, A> {
+    static constexpr bool value = true;
+};
+
+template <class... Items>
+struct List {
+    static constexpr size_t count = sizeof...(Items);
+    static constexpr const char* names[] = {Items::name...};
+
+    template <class Item>
+    static constexpr int position = [] {
+        int i = 0, found = -1;
+        ((found = Same<Item, Items>::value ? i : found, ++i), ...);
+        return found;
+    }();
+
+    // f(item) for the item at this position
+    template <class F>
+    static NNFAST_INLINE void visit(int position, F f) {
+        int i = 0;
+        ((i++ == position ? f(Items{}) : void()), ...);
+    }
+};
+
+// Activations: a = value(z), and the slope da/dz in terms of a. A NaN stays a NaN.
+
+struct Sigmoid {
+    static constexpr const char* name = "sigmoid";
+    template <class T>
+    static NNFAST_INLINE Vec<T> value(Vec<T> z) { return sigmoid<T>(z); }
+    template <class T>
+    static NNFAST_INLINE Vec<T> slope(Vec<T> a) { return a * (fill(T(1)) - a); }
+};
+
+struct Tanh {
+    static constexpr const char* name = "tanh";
+    template <class T>
+    static NNFAST_INLINE Vec<T> value(Vec<T> z) { return tanh<T>(z); }
+    template <class T>
+    static NNFAST_INLINE Vec<T> slope(Vec<T> a) { return fma(-a, a, fill(T(1))); }
+};
+
+struct ReLU {
+    static constexpr const char* name = "relu";
+    template <class T>
+    static NNFAST_INLINE Vec<T> value(Vec<T> z) { return select<T>(z < Vec<T>{}, Vec<T>{}, z); }
+    template <class T>
+    static NNFAST_INLINE Vec<T> slope(Vec<T> a) {
+        return select<T>(a > Vec<T>{}, fill(T(1)), Vec<T>{});
+    }
+};
+
+struct Linear {
+    static constexpr const char* name = "linear";
+    template <class T>
+    static NNFAST_INLINE Vec<T> value(Vec<T> z) { return z; }
+    template <class T>
+    static NNFAST_INLINE Vec<T> slope(Vec<T>) { return fill(T(1)); }
+};
+
+// Taken a row at a time: z is first reduced by the row's log-sum-exp, so that exp(z) adds up to 1.
+// The derivative is the Jacobian a_i (δ_ij - a_j), and slope is not used.
+struct Softmax {
+    static constexpr const char* name = "softmax";
+    template <class T>
+    static NNFAST_INLINE Vec<T> value(Vec<T> z) { return exp<T>(z); }
+    template <class T>
+    static NNFAST_INLINE Vec<T> slope(Vec<T>) { return fill(T(1)); }
+};
+
+struct Step {
+    static constexpr const char* name = "step";
+    template <class T>
+    static NNFAST_INLINE Vec<T> value(Vec<T> z) {
+        return select<T>(z > Vec<T>{}, fill(T(1)), Vec<T>{});
+    }
+    template <class T>
+    static NNFAST_INLINE Vec<T> slope(Vec<T>) { return Vec<T>{}; }
+};
+
+using Activations = List<Sigmoid, Tanh, ReLU, Linear, Softmax, Step>;
+
+// Losses: value(z, a, y) of one output, summed over the outputs (averaged where `mean`), and
+// delta(a, y) = d value / da, or d value / dz where the loss belongs to one activation (`paired`).
+
+struct Unpaired {
+    static constexpr const char* name = "";
+};
+
+struct MeanSquaredError {
+    static constexpr const char* name = "mean_squared_error";
+    using Paired = Unpaired;
+    static constexpr bool mean = true;
+    template <class T>
+    static NNFAST_INLINE Vec<T> value(Vec<T>, Vec<T> a, Vec<T> y) { return (a - y) * (a - y); }
+    template <class T>
+    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) { return fill(T(2)) * (a - y); }
+};
+
+struct Quadratic {
+    static constexpr const char* name = "quadratic";
+    using Paired = Unpaired;
+    static constexpr bool mean = false;
+    template <class T>
+    static NNFAST_INLINE Vec<T> value(Vec<T>, Vec<T> a, Vec<T> y) {
+        return fill(T(0.5)) * (a - y) * (a - y);
+    }
+    template <class T>
+    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) { return a - y; }
+};
+
+// max(z, 0) - z y + log(1 + e^-|z|)
+struct BinaryCrossEntropy {
+    static constexpr const char* name = "binary_cross_entropy";
+    using Paired = Sigmoid;
+    static constexpr bool mean = false;
+    template <class T>
+    static NNFAST_INLINE Vec<T> value(Vec<T> z, Vec<T>, Vec<T> y) {
+        return (ReLU::value<T>(z) - z * y) + log1p<T>(exp<T>(-abs<T>(z)));
+    }
+    template <class T>
+    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) { return a - y; }
+};
+
+// -y log a, where the normalised z is log a
+struct CrossEntropy {
+    static constexpr const char* name = "cross_entropy";
+    using Paired = Softmax;
+    static constexpr bool mean = false;
+    template <class T>
+    static NNFAST_INLINE Vec<T> value(Vec<T> z, Vec<T>, Vec<T> y) { return -y * z; }
+    template <class T>
+    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) { return a - y; }
+};
+
+// the perceptron criterion: |z| where the output is wrong
+struct Perceptron {
+    static constexpr const char* name = "perceptron";
+    using Paired = Step;
+    static constexpr bool mean = false;
+    template <class T>
+    static NNFAST_INLINE Vec<T> value(Vec<T> z, Vec<T> a, Vec<T> y) { return (a - y) * z; }
+    template <class T>
+    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) { return a - y; }
+};
+
+using Losses = List<MeanSquaredError, Quadratic, BinaryCrossEntropy, CrossEntropy, Perceptron>;
+
+// Optimizers: `h` holds the hyperparameters in the order of the Python fields. `factors` turns them, with
+// the number t of the update, into the factors of `update`, which changes p and its state v, w; they
+// are computed in float64 and rounded once. Where two structs share a name, `applies` chooses.
+
+// b^t by repeated squaring: the same bits on every machine
+NNFAST_INLINE double power(double b, uint64_t t) {
+    double result = 1;
+    for (; t > 0; t /= 2, b *= b)
+        if (t % 2) result *= b;
+    return result;
+}
+
+struct GradientDescent {
+    static constexpr const char* name = "sgd";
+    static constexpr size_t slots = 0;
+    static bool applies(const double* h) { return h[1] == 0; }
+    static void factors(const double* h, uint64_t, double* f) { f[0] = -h[0]; }
+    template <class T>
+    static NNFAST_INLINE void update(const T* f, Vec<T> g, Vec<T>& p, Vec<T>&, Vec<T>&) {
+        p = fma(fill(f[0]), g, p);
+    }
+};
+
+// v <- momentum v - rate g;  p <- p + v, or p + momentum v - rate g with Nesterov's look ahead
+struct Momentum {
+    static constexpr const char* name = "sgd";
+    static constexpr size_t slots = 1;
+    static bool applies(const double* h) { return h[1] != 0; }
+    static void factors(const double* h, uint64_t, double* f) {
+        const double rate = h[0], momentum = h[1];
+        const bool nesterov = h[2] != 0;
+        f[0] = -rate;
+        f[1] = momentum;
+        f[2] = nesterov ? momentum : 1;
+        f[3] = nesterov ? -rate : 0;
+    }
+    template <class T>
+    static NNFAST_INLINE void update(const T* f, Vec<T> g, Vec<T>& p, Vec<T>& v, Vec<T>&) {
+        v = fma(fill(f[1]), v, fill(f[0]) * g);
+        p = p + fma(fill(f[2]), v, fill(f[3]) * g);
+    }
+};
+
+// m = v and v = w of Kingma & Ba, algorithm 1
+struct Adam {
+    static constexpr const char* name = "adam";
+    static constexpr size_t slots = 2;
+    static bool applies(const double*) { return true; }
+    static void factors(const double* h, uint64_t t, double* f) {
+        const double rate = h[0], beta1 = h[1], beta2 = h[2], epsilon = h[3];
+        f[0] = beta1;
+        f[1] = 1 - beta1;
+        f[2] = beta2;
+        f[3] = 1 - beta2;
+        f[4] = -rate / (1 - power(beta1, t));
+        f[5] = 1 / __builtin_sqrt(1 - power(beta2, t));
+        f[6] = epsilon;
+    }
+    template <class T>
+    static NNFAST_INLINE void update(const T* f, Vec<T> g, Vec<T>& p, Vec<T>& m, Vec<T>& v) {
+        m = fma(fill(f[0]), m, fill(f[1]) * g);
+        v = fma(fill(f[2]), v, fill(f[3]) * (g * g));
+        p = p + fill(f[4]) * m / fma(fill(f[5]), sqrt(v), fill(f[6]));
+    }
+};
+
+using Optimizers = List<GradientDescent, Momentum, Adam>;
+
+}  // namespace
+}  // namespace nnfast::NNFAST_ISA

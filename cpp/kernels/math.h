@@ -1,0 +1,172 @@
+// exp, expm1, log, log1p, sigmoid and tanh of a vector, at most 4 ulp from the true value for every
+// argument, subnormal results included. The polynomials come from tools/fit_polynomials.py.
+#pragma once
+
+#include "vector.h"
+
+namespace nnfast::NNFAST_ISA {
+namespace {
+
+template <class T>
+struct Constants;
+
+template <>
+struct Constants<float> {
+    static constexpr int mantissa = 23, bias = 127;
+    static constexpr float round = 0x1.8p23f;  // x + round - round is x rounded to an integer
+    static constexpr float log2e = 0x1.715476p0f;
+    // ln 2 in two parts; k * high is exact
+    static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f;
+    static constexpr float exp_min = -104.0f, exp_max = 89.0f;  // beyond: 0 and infinity
+    static constexpr float tanh_max = 10.0f;                    // beyond: 1
+    static constexpr float sqrt_half = 0x1.6a09e6p-1f, two_to_mantissa = 0x1p23f;
+    static constexpr float subnormal_scale = 0x1p24f, subnormal_shift = 24.0f;
+    static constexpr float smallest_normal = 0x1p-126f;
+    // |error| < 7.8e-9 of e^r
+    static constexpr float exp_tail[] = {0.5f, 0.166665770255979882f, 0.041666554662050534f,
+                                         0.0083631730745137109f, 0.00139261761199355789f};
+    // |error| < 2.8e-9 of log
+    static constexpr float log_tail[] = {0.66666685039575855f, 0.399887805660219819f,
+                                         0.295799493919727847f};
+};
+
+template <>
+struct Constants<double> {
+    static constexpr int mantissa = 52, bias = 1023;
+    static constexpr double round = 0x1.8p52;
+    static constexpr double log2e = 0x1.71547652b82fep0;
+    static constexpr double ln2_high = 0x1.62e42fefa3800p-1, ln2_low = 0x1.ef35793c76730p-45;
+    static constexpr double exp_min = -746.0, exp_max = 710.0;
+    static constexpr double tanh_max = 20.0;
+    static constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1, two_to_mantissa = 0x1p52;
+    static constexpr double subnormal_scale = 0x1p54, subnormal_shift = 54.0;
+    static constexpr double smallest_normal = 0x1p-1022;
+    // |error| < 1.3e-17 of e^r
+    static constexpr double exp_tail[] = {
+        0.500000000000000102,      0.166666666666666675,      0.0416666666666241619,
+        0.00833333333333006445,    0.00138888889171967191,    0.000198412698630405453,
+        0.0000248015213223686933,  2.75572684803100255e-6,    2.76200758799833666e-7,
+        2.51003758325612337e-8};
+    // |error| < 4.6e-18 of log
+    static constexpr double log_tail[] = {
+        0.666666666666666969, 0.399999999998995045, 0.285714286259754849, 0.222222111347950799,
+        0.181828891252617221, 0.153317216005560413, 0.146164496850434059};
+};
+
+// c[0] + c[1] x + c[2] x² + ..., in Estrin's order: pairs, then pairs of pairs.
+template <class T, size_t n, size_t power = 1>
+NNFAST_INLINE Vec<T> polynomial(const T* c, const Vec<T>* powers) {
+    if constexpr (n == 1) {
+        return fill(c[0]);
+    } else if constexpr (n == 2) {
+        return fma(powers[0], fill(c[1]), fill(c[0]));
+    } else {
+        constexpr size_t half = n > 8 ? 8 : n > 4 ? 4 : 2;
+        constexpr size_t index = half == 8 ? 3 : half == 4 ? 2 : 1;
+        return fma(powers[index], polynomial<T, n - half>(c + half, powers),
+                   polynomial<T, half>(c, powers));
+    }
+}
+
+template <class T, size_t n>
+NNFAST_INLINE Vec<T> polynomial(const T (&c)[n], Vec<T> x) {
+    Vec<T> powers[4];  // x, x², x⁴, x⁸
+    powers[0] = x;
+    for (int i = 1; i < 4; ++i) powers[i] = powers[i - 1] * powers[i - 1];
+    return polynomial<T, n>(c, powers);
+}
+
+// x = k ln 2 + r, |r| <= ln 2 / 2: returns e^r - 1, and k as an integer in the lanes.
+template <class T>
+NNFAST_INLINE Vec<T> reduced_expm1(Vec<T> x, IntVec<T>& k) {
+    using C = Constants<T>;
+    const Vec<T> shifted = fma(x, fill(C::log2e), fill(C::round));
+    k = (IntVec<T>)shifted - (IntVec<T>)fill(C::round);
+    const Vec<T> rounded = shifted - fill(C::round);
+    const Vec<T> r = fma(rounded, fill(-C::ln2_low), fma(rounded, fill(-C::ln2_high), x));
+    return fma(r * r, polynomial<T>(C::exp_tail, r), r);
+}
+
+// 2^k for k in the normal range
+template <class T>
+NNFAST_INLINE Vec<T> power_of_two(IntVec<T> k) {
+    return (Vec<T>)((k + Constants<T>::bias) << Constants<T>::mantissa);
+}
+
+template <class T>
+NNFAST_INLINE Vec<T> exp(Vec<T> x) {
+    using C = Constants<T>;
+    x = select<T>(x < fill(C::exp_min), fill(C::exp_min), x);  // a NaN fails both comparisons
+    x = select<T>(x > fill(C::exp_max), fill(C::exp_max), x);  // and stays
+    IntVec<T> k;
+    const Vec<T> e = fill(T(1)) + reduced_expm1<T>(x, k);
+    // 2^k in two factors, so that subnormal results are rounded once and overflow is infinity
+    const UIntVec<T> biased = (UIntVec<T>)(k + 2 * C::bias);
+    const UIntVec<T> half = biased >> 1;
+    const Vec<T> first = (Vec<T>)(half << C::mantissa);
+    const Vec<T> second = (Vec<T>)((biased - half) << C::mantissa);
+    return e * first * second;
+}
+
+// 1 / (1 + e^-z): one exp of -|z|, one division, no overflow, no cancellation on either side
+template <class T>
+NNFAST_INLINE Vec<T> sigmoid(Vec<T> z) {
+    const Vec<T> one = fill(T(1));
+    const Vec<T> e = exp<T>(-abs<T>(z));
+    return select<T>(z < Vec<T>{}, e, one) / (one + e);
+}
+
+// tanh |z| = -t / (t + 2) with t = expm1(-2 |z|) = 2^k (e^r - 1) + (2^k - 1)
+template <class T>
+NNFAST_INLINE Vec<T> tanh(Vec<T> z) {
+    using C = Constants<T>;
+    Vec<T> x = abs<T>(z);
+    x = select<T>(x > fill(C::tanh_max), fill(C::tanh_max), x);
+    IntVec<T> k;
+    const Vec<T> q = reduced_expm1<T>(T(-2) * x, k);
+    const Vec<T> scale = power_of_two<T>(k);
+    const Vec<T> t = fma(scale, q, scale - fill(T(1)));
+    const Vec<T> y = -t / (t + fill(T(2)));
+    const IntVec<T> sign = (IntVec<T>)fill(T(-0.0));
+    return (Vec<T>)((IntVec<T>)abs<T>(y) | ((IntVec<T>)z & sign));
+}
+
+// x = 2^k m, m in [sqrt(1/2), sqrt(2)): log x = k ln 2 + log m, with f = m - 1, s = f / (2 + f) and
+// log m = f - (f²/2 - s (f²/2 + R(s²))): the form of fdlibm (Sun Microsystems, 1993)
+template <class T>
+NNFAST_INLINE Vec<T> log(Vec<T> x) {
+    using C = Constants<T>;
+    const IntVec<T> tiny = x < fill(C::smallest_normal);
+    const Vec<T> normal = select<T>(tiny, x * fill(C::subnormal_scale), x);
+    // bits counted from sqrt(1/2): the exponent k, biased to be positive, and the mantissa
+    const UIntVec<T> offset = (UIntVec<T>)fill(C::sqrt_half);
+    const UIntVec<T> one = (UIntVec<T>)fill(T(1));
+    const UIntVec<T> bits = (UIntVec<T>)normal - offset + one;
+    const UIntVec<T> mantissa = bits & ~(UIntVec<T>)fill(-T(__builtin_inf()));
+    const Vec<T> m = (Vec<T>)(mantissa + offset);
+    // an integer in the low bits of 2^mantissa is that number plus 2^mantissa
+    const Vec<T> unit = fill(C::two_to_mantissa);
+    Vec<T> k = (Vec<T>)((bits >> C::mantissa) | (UIntVec<T>)unit) - (unit + fill(T(C::bias)));
+    k = k - select<T>(tiny, fill(T(C::subnormal_shift)), Vec<T>{});
+    const Vec<T> f = m - fill(T(1));
+    const Vec<T> s = f / (fill(T(2)) + f);
+    const Vec<T> z = s * s;
+    const Vec<T> half_square = fill(T(0.5)) * f * f;
+    const Vec<T> tail = z * polynomial<T>(C::log_tail, z);
+    const Vec<T> small = fma(s, half_square + tail, k * fill(C::ln2_low));
+    Vec<T> y = fma(k, fill(C::ln2_high), f - (half_square - small));
+    const Vec<T> infinity = fill(T(__builtin_inf()));
+    y = select<T>(x == infinity, infinity, y);
+    y = select<T>(x == Vec<T>{}, -infinity, y);
+    return select<T>(x >= Vec<T>{}, y, fill(T(__builtin_nan(""))));  // negative, or NaN
+}
+
+// log(1 + e) for e >= 0; the second term is what the rounding of 1 + e lost
+template <class T>
+NNFAST_INLINE Vec<T> log1p(Vec<T> e) {
+    const Vec<T> u = fill(T(1)) + e;
+    return log<T>(u) + (e - (u - fill(T(1)))) / u;
+}
+
+}  // namespace
+}  // namespace nnfast::NNFAST_ISA

@@ -1,0 +1,216 @@
+// Vec<T>: as many numbers as one register of this instruction set holds.
+//
+// + - * / and comparisons are the compiler's own; what it has no operator for is here. Every level
+// but "baseline" multiplies and adds with one rounding (fma), and only where fma is written.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#define NNFAST_UNROLL _Pragma("GCC unroll 16")
+#define NNFAST_INLINE inline __attribute__((always_inline))
+
+namespace nnfast::NNFAST_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr size_t vector_bytes = 64;
+#elif defined(__AVX2__)
+constexpr size_t vector_bytes = 32;
+#else
+constexpr size_t vector_bytes = 16;
+#endif
+
+template <class T>
+struct Types;
+
+template <>
+struct Types<float> {
+    typedef float Vector __attribute__((vector_size(vector_bytes)));
+    typedef float Unaligned __attribute__((vector_size(vector_bytes), aligned(4), may_alias));
+    typedef int32_t Int;
+    typedef int32_t IntVector __attribute__((vector_size(vector_bytes)));
+    typedef uint32_t UIntVector __attribute__((vector_size(vector_bytes)));
+};
+
+template <>
+struct Types<double> {
+    typedef double Vector __attribute__((vector_size(vector_bytes)));
+    typedef double Unaligned __attribute__((vector_size(vector_bytes), aligned(8), may_alias));
+    typedef int64_t Int;
+    typedef int64_t IntVector __attribute__((vector_size(vector_bytes)));
+    typedef uint64_t UIntVector __attribute__((vector_size(vector_bytes)));
+};
+
+template <class T>
+using Vec = typename Types<T>::Vector;
+template <class T>
+using IntVec = typename Types<T>::IntVector;  // also the type of a comparison: 0 or -1 in each lane
+template <class T>
+using UIntVec = typename Types<T>::UIntVector;
+
+template <class T>
+constexpr size_t lanes = vector_bytes / sizeof(T);
+
+template <class T>
+NNFAST_INLINE Vec<T> fill(T x) {
+    return x - Vec<T>{};
+}
+
+template <class T>
+NNFAST_INLINE Vec<T> load(const T* p) {
+    return (Vec<T>)*reinterpret_cast<const typename Types<T>::Unaligned*>(p);
+}
+
+template <class T>
+NNFAST_INLINE void store(T* p, Vec<T> v) {
+    *reinterpret_cast<typename Types<T>::Unaligned*>(p) = v;
+}
+
+// mask ? a : b, lane by lane
+template <class T>
+NNFAST_INLINE Vec<T> select(IntVec<T> mask, Vec<T> a, Vec<T> b) {
+    return mask ? a : b;
+}
+
+// -1 in the first n lanes, 0 in the others
+template <class T>
+NNFAST_INLINE IntVec<T> first_lanes(size_t n) {
+    IntVec<T> lane{};
+    for (size_t i = 0; i < lanes<T>; ++i) lane[i] = static_cast<typename Types<T>::Int>(i);
+    const size_t count = n < lanes<T> ? n : lanes<T>;
+    return lane < (static_cast<typename Types<T>::Int>(count) - IntVec<T>{});
+}
+
+// The first n lanes of v, the others zero.
+template <class T>
+NNFAST_INLINE Vec<T> keep_first(Vec<T> v, size_t n) {
+    return select<T>(first_lanes<T>(n), v, Vec<T>{});
+}
+
+// The first n lanes from memory, the others zero; no other memory is read.
+template <class T>
+NNFAST_INLINE Vec<T> load_first(const T* p, size_t n) {
+    if (n >= lanes<T>) return load(p);
+#if defined(__AVX512F__)
+    const auto mask = (1u << n) - 1;
+    if constexpr (sizeof(T) == 4)
+        return (Vec<T>)_mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), p);
+    else
+        return (Vec<T>)_mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), p);
+#elif defined(__AVX2__)
+    if constexpr (sizeof(T) == 4)
+        return (Vec<T>)_mm256_maskload_ps(p, (__m256i)first_lanes<T>(n));
+    else
+        return (Vec<T>)_mm256_maskload_pd(p, (__m256i)first_lanes<T>(n));
+#else
+    T numbers[lanes<T>] = {};
+    for (size_t i = 0; i < n; ++i) numbers[i] = p[i];
+    return load(numbers);
+#endif
+}
+
+// The first n lanes to memory; no other memory is written.
+template <class T>
+NNFAST_INLINE void store_first(T* p, Vec<T> v, size_t n) {
+    if (n >= lanes<T>) return store(p, v);
+    for (size_t i = 0; i < n; ++i) p[i] = v[i];
+}
+
+template <class T>
+NNFAST_INLINE Vec<T> abs(Vec<T> v) {
+    return (Vec<T>)((IntVec<T>)v & ~(IntVec<T>)fill<T>(T(-0.0)));
+}
+
+#if defined(__AVX512F__)
+NNFAST_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+    return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+NNFAST_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+    return (Vec<double>)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+}
+NNFAST_INLINE Vec<float> sqrt(Vec<float> v) { return (Vec<float>)_mm512_mask_sqrt_ps((__m512)v, 0xffff, (__m512)v); }
+NNFAST_INLINE Vec<double> sqrt(Vec<double> v) { return (Vec<double>)_mm512_mask_sqrt_pd((__m512d)v, 0xff, (__m512d)v); }
+#elif defined(__AVX2__)
+NNFAST_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+    return (Vec<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+NNFAST_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+    return (Vec<double>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+}
+NNFAST_INLINE Vec<float> sqrt(Vec<float> v) { return (Vec<float>)_mm256_sqrt_ps((__m256)v); }
+NNFAST_INLINE Vec<double> sqrt(Vec<double> v) { return (Vec<double>)_mm256_sqrt_pd((__m256d)v); }
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+NNFAST_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+    return (Vec<float>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+NNFAST_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+    return (Vec<double>)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+NNFAST_INLINE Vec<float> sqrt(Vec<float> v) { return (Vec<float>)vsqrtq_f32((float32x4_t)v); }
+NNFAST_INLINE Vec<double> sqrt(Vec<double> v) { return (Vec<double>)vsqrtq_f64((float64x2_t)v); }
+#else
+// The class of its own: no fma, two roundings.
+template <class V>
+NNFAST_INLINE V fma(V a, V b, V c) {
+    return a * b + c;
+}
+NNFAST_INLINE Vec<float> sqrt(Vec<float> v) {
+    for (size_t i = 0; i < lanes<float>; ++i) v[i] = __builtin_sqrtf(v[i]);
+    return v;
+}
+NNFAST_INLINE Vec<double> sqrt(Vec<double> v) {
+    for (size_t i = 0; i < lanes<double>; ++i) v[i] = __builtin_sqrt(v[i]);
+    return v;
+}
+#endif
+
+// a's and b's lanes taken in turn: a0 b0 a1 b1 ..., first the lower half of them, then the upper.
+template <class T>
+NNFAST_INLINE void interleave(Vec<T> a, Vec<T> b, Vec<T>& lower, Vec<T>& upper) {
+    constexpr size_t n = lanes<T>;
+    if constexpr (n == 2) {
+        lower = __builtin_shufflevector(a, b, 0, 2);
+        upper = __builtin_shufflevector(a, b, 1, 3);
+    } else if constexpr (n == 4) {
+        lower = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+        upper = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    } else if constexpr (n == 8) {
+        lower = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+        upper = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+    } else {
+        lower = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7,
+                                        23);
+        upper = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30,
+                                        15, 31);
+    }
+}
+
+// Lanes added up in one order for every instruction set: the sum is held in 64 bytes, however many
+// registers those are, and folded in halves at the end. Vector j of a row goes to register j mod parts.
+template <class T>
+struct Sum {
+    static constexpr size_t parts = 64 / vector_bytes;
+    Vec<T> part[parts] = {};
+
+    NNFAST_INLINE void add(size_t j, Vec<T> v) { part[j % parts] = part[j % parts] + v; }
+
+    NNFAST_INLINE T total() const {
+        T t[64 / sizeof(T)];
+        NNFAST_UNROLL
+        for (size_t i = 0; i < parts; ++i) store(t + i * lanes<T>, part[i]);
+        NNFAST_UNROLL
+        for (size_t half = 32 / sizeof(T); half > 0; half /= 2)
+            for (size_t i = 0; i < half; ++i) t[i] = t[i] + t[i + half];
+        return t[0];
+    }
+};
+
+}  // namespace
+}  // namespace nnfast::NNFAST_ISA

@@ -1,0 +1,94 @@
+// Network<T>: a network as a pure function of one flat array of parameters; and Pass<T>, the memory
+// and the steps of one pass forward and backward over a chunk of rows.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "kernels.h"
+#include "team.h"
+
+namespace nnfast {
+
+template <class T>
+struct Layer {
+    size_t inputs, outputs;
+    int activation;
+    bool bias;
+    size_t flat;   // where W (inputs, outputs), then b (outputs), start in the user's array
+    size_t width;  // outputs, padded to whole vectors
+    size_t start;  // where W (inputs + 1, width), the bias its last row, starts in a padded array
+};
+
+template <class T>
+struct Network {
+    Network(const Kernels<T>& kernels, const std::vector<size_t>& sizes,
+            const std::vector<int>& activations, const std::vector<bool>& biases, int loss);
+
+    // user's array <-> padded array; what is padding stays as it is
+    void pack(const T* flat, T* padded) const;
+    void unpack(const T* padded, T* flat) const;
+
+    // Rows that go through all layers together, so that they stay in cache.
+    size_t chunk_rows() const;
+    // multiplications per row, forward
+    size_t work() const;
+
+    const Kernels<T>& kernels;
+    std::vector<Layer<T>> layers;
+    int loss;
+    size_t parameter_count = 0;
+    size_t padded_count = 0;
+};
+
+// Zeroed memory that starts on a cache line.
+template <class T>
+class Buffer {
+public:
+    explicit Buffer(size_t count);
+    T* get() const { return data_; }
+
+private:
+    std::unique_ptr<unsigned char[]> memory_;
+    T* data_;
+};
+
+template <class T>
+class Pass {
+public:
+    // weights: a padded array that outlives the pass; rows: the largest chunk
+    Pass(const Network<T>& network, const T* weights, size_t rows, bool backward, Team& team);
+
+    // The last layer's outputs, (rows, width of the last layer).
+    const T* forward(const T* const* x, size_t rows);
+
+    // Summed loss of the rows. The gradient of scale * loss goes where `target` says: its fields
+    // gradient, resume, update, p and state are used, pointers at the start of padded arrays.
+    double backpropagate(const T* const* x, const T* const* y, size_t rows, T scale,
+                         const WeightGradient<T>& target);
+
+private:
+    void run_layer(size_t k, const T* const* x, size_t rows, bool activate);
+    void backward_layer(size_t k, const T* const* x, size_t rows, const WeightGradient<T>& target);
+    template <class Job>
+    void share(size_t work, size_t count, const Job& job);
+
+    struct Room {
+        Buffer<T> a, delta;
+        std::vector<const T*> a_rows, delta_rows;
+    };
+
+    const Network<T>& network_;
+    const T* weights_;
+    Team& team_;
+    std::vector<Room> rooms_;
+    Buffer<T> transposed_;
+};
+
+extern template struct Network<float>;
+extern template struct Network<double>;
+extern template class Pass<float>;
+extern template class Pass<double>;
+
+}  // namespace nnfast

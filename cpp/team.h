@@ -1,0 +1,42 @@
+// Threads that live only inside one call: nothing is left behind for a fork to break.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace nnfast {
+
+class Team {
+public:
+    // The calling thread is a member: Team(1) starts no thread.
+    explicit Team(size_t members);
+    ~Team();
+    Team(const Team&) = delete;
+    Team& operator=(const Team&) = delete;
+
+    size_t size() const { return threads_.size() + 1; }
+
+    // job(i) for every member i, at the same time; returns when all have ended. job must not throw.
+    void run(const std::function<void(size_t)>& job);
+
+private:
+    void work(size_t member);
+    uint64_t await(uint64_t seen);
+
+    std::vector<std::thread> threads_;
+    const std::function<void(size_t)>* job_ = nullptr;
+    alignas(64) std::atomic<uint64_t> round_{0};  // counts the jobs
+    alignas(64) std::atomic<size_t> busy_{0};     // members still at the present job
+    alignas(64) std::atomic<bool> closing_{false};
+    std::mutex mutex_;  // for sleeping members only
+    std::condition_variable wake_;
+    size_t sleeping_ = 0;
+};
+
+}  // namespace nnfast

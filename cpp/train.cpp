@@ -1,0 +1,196 @@
+#include "train.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <numeric>
+
+namespace nnfast {
+namespace {
+
+// Row pointers of a chunk: rows order[first], order[first + 1], ... or first, first + 1, ...
+template <class T>
+void point_at_rows(const T* data, size_t columns, const uint32_t* order, size_t first, size_t rows,
+                   const T** pointers) {
+    for (size_t r = 0; r < rows; ++r)
+        pointers[r] = data + (order ? order[first + r] : first + r) * columns;
+}
+
+// A chunk's rows of x and y
+template <class T>
+class Rows {
+public:
+    Rows(const Network<T>& network, const Data<T>& data, size_t most)
+        : inputs_(network.layers.front().inputs),
+          outputs_(network.layers.back().outputs),
+          data_(data),
+          x(most),
+          y(most) {}
+
+    void select(const uint32_t* order, size_t first, size_t rows) {
+        point_at_rows(data_.x, inputs_, order, first, rows, x.data());
+        point_at_rows(data_.y, outputs_, order, first, rows, y.data());
+    }
+
+private:
+    size_t inputs_, outputs_;
+    Data<T> data_;
+
+public:
+    std::vector<const T*> x, y;
+};
+
+// Durstenfeld (1964)
+void shuffle_rows(std::vector<uint32_t>& order, uint64_t& state) {
+    std::iota(order.begin(), order.end(), 0u);
+    Generator generator(state);
+    for (size_t i = order.size() - 1; i > 0; --i)
+        std::swap(order[i], order[generator.below(static_cast<uint32_t>(i + 1))]);
+}
+
+// Says when it is time to look for an interruption: the clock is read once in a while only.
+class Watch {
+public:
+    explicit Watch(const std::function<bool()>& interrupted) : interrupted_(interrupted) {}
+
+    // after `work` more multiplications
+    bool stop(size_t work) {
+        done_ += work + 64;
+        if (done_ < 200'000) return false;
+        done_ = 0;
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_ < std::chrono::milliseconds(50)) return false;
+        last_ = now;
+        return interrupted_();
+    }
+
+private:
+    const std::function<bool()>& interrupted_;
+    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+    size_t done_ = 0;
+};
+
+// Threads for a job of this many multiplications in one piece: none where they cost more than they bring.
+size_t team_size(size_t threads, size_t work) { return work < 1'000'000 ? 1 : threads; }
+
+}  // namespace
+
+template <class T>
+double loss_and_gradient(const Network<T>& network, const T* parameters, const Data<T>& data,
+                         T* gradient, size_t threads) {
+    const size_t most = std::min(network.chunk_rows(), data.rows);
+    Buffer<T> weights(network.padded_count), padded_gradient(network.padded_count);
+    network.pack(parameters, weights.get());
+    Team team(team_size(threads, most * network.work()));
+    Pass<T> pass(network, weights.get(), most, true, team);
+    Rows<T> rows(network, data, most);
+    const T scale = T(1) / static_cast<T>(data.rows);
+    double loss = 0;
+    for (size_t first = 0; first < data.rows; first += most) {
+        const size_t count = std::min(most, data.rows - first);
+        rows.select(nullptr, first, count);
+        WeightGradient<T> target{};
+        target.gradient = padded_gradient.get();
+        target.resume = first > 0;
+        loss += pass.backpropagate(rows.x.data(), rows.y.data(), count, scale, target);
+    }
+    network.unpack(padded_gradient.get(), gradient);
+    return loss / static_cast<double>(data.rows);
+}
+
+template <class T>
+void forward(const Network<T>& network, const T* parameters, const T* x, size_t rows, T* outputs,
+             size_t threads) {
+    const auto& last = network.layers.back();
+    const size_t most = std::min(network.chunk_rows(), rows);
+    const size_t chunks = (rows + most - 1) / most;
+    Buffer<T> weights(network.padded_count);
+    network.pack(parameters, weights.get());
+    Team alone(1);
+    Team team(std::min(chunks, team_size(threads, rows * network.work())));
+    const size_t members = team.size();
+    std::vector<std::unique_ptr<Pass<T>>> passes;  // made here: a job must not throw
+    for (size_t i = 0; i < members; ++i)
+        passes.push_back(std::make_unique<Pass<T>>(network, weights.get(), most, false, alone));
+    std::vector<const T*> pointers(members * most);
+    team.run([&](size_t member) {
+        const T** x_rows = pointers.data() + member * most;
+        const size_t end = chunks * (member + 1) / members;
+        for (size_t chunk = chunks * member / members; chunk < end; ++chunk) {
+            const size_t first = chunk * most, count = std::min(most, rows - first);
+            point_at_rows(x, network.layers.front().inputs, nullptr, first, count, x_rows);
+            const T* a = passes[member]->forward(x_rows, count);
+            for (size_t r = 0; r < count; ++r)
+                std::memcpy(outputs + (first + r) * last.outputs, a + r * last.width,
+                            last.outputs * sizeof(T));
+        }
+    });
+}
+
+template <class T>
+Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer, const T* parameters,
+                    const T* slots)
+    : network_(network), optimizer_(optimizer), weights_(network.padded_count) {
+    update_.optimizer =
+        network.kernels.find_optimizer(optimizer.name, optimizer.hyperparameters);
+    slots_ = network.kernels.slots(update_.optimizer);
+    network.pack(parameters, weights_.get());
+    for (size_t s = 0; s < slots_; ++s) {
+        state_.emplace_back(network.padded_count);
+        network.pack(slots + s * network.parameter_count, state_.back().get());
+    }
+}
+
+template <class T>
+void Trainer<T>::run(const Data<T>& data, size_t epochs, size_t batch_size, bool shuffle,
+                     size_t threads, double* losses, const std::function<bool()>& interrupted) {
+    batch_size = std::min(batch_size, data.rows);
+    const size_t most = std::min(network_.chunk_rows(), batch_size), work = network_.work();
+    Team team(team_size(threads, most * work));
+    Pass<T> pass(network_, weights_.get(), most, true, team);
+    Rows<T> rows(network_, data, most);
+    Buffer<T> gradient(batch_size > most ? network_.padded_count : 0);
+    Watch watch(interrupted);
+    std::vector<uint32_t> order(shuffle && batch_size < data.rows ? data.rows : 0);
+
+    for (size_t epoch = 0; epoch < epochs; ++epoch) {
+        if (!order.empty()) shuffle_rows(order, shuffle_state);
+        double loss = 0;
+        for (size_t start = 0; start < data.rows; start += batch_size) {
+            const size_t end = std::min(start + batch_size, data.rows);
+            const T scale = T(1) / static_cast<T>(end - start);
+            network_.kernels.prepare(optimizer_.hyperparameters, step + 1, update_);
+            for (size_t first = start; first < end; first += most) {
+                const size_t count = std::min(most, end - first);
+                // an update that is given up here has changed nothing yet
+                if (watch.stop(count * work)) return;
+                rows.select(order.empty() ? nullptr : order.data(), first, count);
+                WeightGradient<T> target{};
+                target.gradient = gradient.get();
+                target.resume = first > start;
+                target.update = first + count == end ? &update_ : nullptr;
+                target.p = weights_.get();
+                for (size_t s = 0; s < slots_; ++s) target.state[s] = state_[s].get();
+                loss += pass.backpropagate(rows.x.data(), rows.y.data(), count, scale, target);
+            }
+            ++step;
+        }
+        losses[epoch] = loss / static_cast<double>(data.rows);
+    }
+}
+
+template <class T>
+void Trainer<T>::finish(T* parameters, T* slots) const {
+    network_.unpack(weights_.get(), parameters);
+    for (size_t s = 0; s < slots_; ++s)
+        network_.unpack(state_[s].get(), slots + s * network_.parameter_count);
+}
+
+#define NNFAST_INSTANTIATE(T)                                                                     \
+    template double loss_and_gradient(const Network<T>&, const T*, const Data<T>&, T*, size_t); \
+    template void forward(const Network<T>&, const T*, const T*, size_t, T*, size_t);           \
+    template class Trainer<T>;
+NNFAST_INSTANTIATE(float)
+NNFAST_INSTANTIATE(double)
+
+}  // namespace nnfast

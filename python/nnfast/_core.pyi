@@ -1,0 +1,45 @@
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnfast.levels.contract import TrainingState
+
+T = TypeVar("T", np.float32, np.float64)
+
+__version__: str
+compiler: str
+
+def levels() -> dict[str, bool]: ...
+def formulas(level: str) -> dict[str, list[str]]: ...
+def evaluate(level: str, function: str, x: NDArray[T]) -> NDArray[T]: ...
+
+class _Network(Generic[T]):
+    def __init__(
+        self,
+        level: str,
+        sizes: list[int],
+        activations: list[str],
+        biases: list[bool],
+        loss: str,
+    ) -> None: ...
+    def forward(self, parameters: NDArray[Any], x: NDArray[Any], threads: int) -> NDArray[T]: ...
+    def loss_and_gradient(
+        self, parameters: NDArray[Any], x: NDArray[Any], y: NDArray[Any], threads: int
+    ) -> tuple[float, NDArray[T]]: ...
+    def train(
+        self,
+        parameters: NDArray[Any],
+        state: TrainingState,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        epochs: int,
+        batch_size: int,
+        optimizer: str,
+        hyperparameters: list[float],
+        shuffle: bool,
+        threads: int,
+    ) -> NDArray[np.float64]: ...
+
+class Network32(_Network[np.float32]): ...
+class Network64(_Network[np.float64]): ...

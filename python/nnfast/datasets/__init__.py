@@ -1,0 +1,39 @@
+"""Data sets to learn from: truth tables, synthetic sets, small real sets and file readers.
+
+Every set is a pair ``(X, y)`` of arrays with one row per example, ready for training.
+"""
+
+from .embedded import IRIS_CLASSES, digits, iris, people, ten_points
+from .fann import load_fann
+from .generators import blobs, checkerboard, circles, moons, spirals
+from .idx import load_idx, load_mnist
+from .logic import GATES, adder, gate, parity
+from .npz import load_npz
+from .table import load_csv
+from .tools import Standardizer, one_hot, standardize, train_test_split
+
+__all__ = [
+    "GATES",
+    "IRIS_CLASSES",
+    "Standardizer",
+    "adder",
+    "blobs",
+    "checkerboard",
+    "circles",
+    "digits",
+    "gate",
+    "iris",
+    "load_csv",
+    "load_fann",
+    "load_idx",
+    "load_mnist",
+    "load_npz",
+    "moons",
+    "one_hot",
+    "parity",
+    "people",
+    "spirals",
+    "standardize",
+    "ten_points",
+    "train_test_split",
+]

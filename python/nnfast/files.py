@@ -1,0 +1,89 @@
+"""Saving and loading a network: its description and state in one `tensorfile`."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from nnfast import tensorfile
+from nnfast.formulas import OPTIMIZERS
+from nnfast.levels.contract import Array, TrainingState
+from nnfast.network import Dense, Network
+from nnfast.tensorfile import FormatError
+
+VERSION = 1
+Path = str | os.PathLike[str]
+
+
+def save(network: Network, path: Path) -> None:
+    """Write what `Network.save` describes."""
+    arrays = {"parameters": network.parameters}
+    description: dict[str, Any] = {
+        "inputs": network.sizes[0],
+        "layers": [asdict(layer) for layer in network.layers],
+        **network.options,
+    }
+    optimizer, state = network.optimizer, network.training_state
+    if optimizer is not None and state is not None:
+        arrays["slots"] = state.slots
+        description["optimizer"] = {"name": optimizer.name, **asdict(optimizer)}
+        description["step"] = state.step
+        description["shuffle"] = state.shuffle
+    text = json.dumps(description, allow_nan=False)
+    tensorfile.write(path, arrays, {"format": "nnfast", "version": str(VERSION), "network": text})
+
+
+def load(path: Path, *, level: str = "fastest") -> Network:
+    """The network that `Network.save` wrote, with the state of its training, on `level`.
+
+    Nothing in the file is executed, and it is checked before it is used.
+
+    Raises FormatError, a ValueError, for a file that is damaged or something else, and
+    FileNotFoundError or another OSError where it cannot be read.
+    """
+    arrays, metadata = tensorfile.read(path)
+    if metadata.get("format") != "nnfast":
+        raise FormatError(f"{path} is not a network that nnfast saved.")
+    if metadata.get("version") != str(VERSION):
+        raise FormatError(
+            f"{path} has format version {metadata.get('version')!r}; this nnfast reads version "
+            f"{VERSION}. A newer nnfast may read it."
+        )
+    try:
+        return _network(json.loads(metadata["network"]), arrays, level)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, MemoryError) as error:
+        raise FormatError(f"{path} does not describe a network: {error}") from error
+
+
+def _network(description: dict[str, Any], arrays: dict[str, Array], level: str) -> Network:
+    layers = [Dense(**layer) for layer in description.pop("layers")]
+    sizes = [description.pop("inputs"), *(layer.units for layer in layers)]
+    parameters = arrays.pop("parameters")
+    count = sum((n + layer.bias) * layer.units for n, layer in zip(sizes, layers, strict=False))
+    if parameters.shape != (count,):  # before a network of that size is made
+        raise ValueError(f"{parameters.size} parameters for layers that have {count}")
+    optimizer, step, shuffle = (description.pop(k, None) for k in ("optimizer", "step", "shuffle"))
+    network = Network([sizes[0], *layers], level=level, **description)
+    _require(parameters, (count,), network.dtype, "parameters")
+    network.parameters[:] = parameters
+    if optimizer is not None:
+        chosen = OPTIMIZERS[optimizer.pop("name")](**optimizer)
+        _require(arrays["slots"], (chosen.slots, count), network.dtype, "slots")
+        for name, value in (("step", step), ("shuffle", shuffle)):
+            if type(value) is not int or not 0 <= value < 2**64:
+                raise ValueError(f"{name} is {value!r}")
+        network.resume(chosen, TrainingState(arrays.pop("slots"), step, shuffle))
+    if arrays:
+        raise ValueError(f"unexpected arrays {', '.join(arrays)}")
+    return network
+
+
+def _require(array: Array, shape: tuple[int, ...], dtype: str, name: str) -> None:
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(f"{name} are {array.dtype} {array.shape}, not {dtype} {shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} hold NaN or infinity")

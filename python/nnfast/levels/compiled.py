@@ -1,0 +1,57 @@
+"""The compiled levels: the C++ core, once per instruction set. The only user of `_core`."""
+
+from __future__ import annotations
+
+from nnfast import _core
+from nnfast.formulas import Optimizer, hyperparameters
+from nnfast.levels.contract import Architecture, Array, TrainingState
+from nnfast.threads import get_num_threads
+
+# every instruction set that was compiled, slowest first, and whether this processor has it
+SUPPORTED: dict[str, bool] = _core.levels()
+
+
+class Compiled:
+    """The contract on one instruction set."""
+
+    def __init__(self, architecture: Architecture, instruction_set: str) -> None:
+        network = _core.Network32 if architecture.dtype == "float32" else _core.Network64
+        self.core = network(
+            instruction_set,
+            list(architecture.sizes),
+            list(architecture.activations),
+            list(architecture.biases),
+            architecture.loss,
+        )
+
+    def forward(self, parameters: Array, X: Array) -> Array:
+        return self.core.forward(parameters, X, get_num_threads())
+
+    def loss_and_gradient(self, parameters: Array, X: Array, Y: Array) -> tuple[float, Array]:
+        return self.core.loss_and_gradient(parameters, X, Y, get_num_threads())
+
+    def train(
+        self,
+        parameters: Array,
+        state: TrainingState,
+        X: Array,
+        Y: Array,
+        *,
+        epochs: int,
+        batch_size: int,
+        optimizer: Optimizer,
+        shuffle: bool,
+    ) -> list[float]:
+        losses = self.core.train(
+            parameters,
+            state,
+            X,
+            Y,
+            epochs,
+            batch_size,
+            optimizer.name,
+            list(hyperparameters(optimizer)),
+            shuffle,
+            get_num_threads(),
+        )
+        return losses.tolist()

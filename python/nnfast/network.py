@@ -1,0 +1,461 @@
+"""Network: the dense neural network that a user trains; Dense: one of its layers."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnfast import levels, validation
+from nnfast.formulas import ACTIVATIONS, DEFAULT_LOSS, OPTIMIZERS, Optimizer, losses_for
+from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
+from nnfast.levels.contract import Architecture, Array, Pair, TrainingState
+from nnfast.training import EpochClock, History, Progress
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A layer `a = f(x @ W + b)` with `W (inputs, units)` and `b (units,)`.
+
+    units: how many outputs the layer has.
+    activation: f, one of "sigmoid" "tanh" "relu" "linear" "softmax" "step".
+    bias: False for a layer without b.
+    init, bias_init: how W and b start; None takes the network's choice.
+
+    Raises ValueError or TypeError for an unknown name or a number of units below 1.
+    """
+
+    units: int
+    activation: str = "sigmoid"
+    bias: bool = True
+    init: str | None = None
+    bias_init: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "units", validation.whole_number("Dense: units", self.units))
+        validation.choice("activation", self.activation, ACTIVATIONS)
+        if not isinstance(self.bias, (bool, np.bool_)):
+            raise TypeError(f"Dense: bias is {self.bias!r}; expected True or False.")
+        if self.init is not None:
+            validation.choice("init", self.init, INITIALIZERS)
+        if self.bias_init is not None:
+            validation.choice("bias_init", self.bias_init, BIAS_INITIALIZERS)
+
+
+class Network:
+    """A dense neural network: a function of one flat array of parameters.
+
+        net = Network([2, 4, 1])                                     # sigmoid throughout
+        net = Network([784, Dense(64, "relu"), Dense(10, "softmax")], seed=0)
+        history = net.fit(X, y, epochs=10, batch_size=32, optimizer="adam")
+
+    layers: the number of inputs, then for each layer a `Dense`, or a number n short for `Dense(n)`.
+    loss: "mean_squared_error", "quadratic", "binary_cross_entropy" (sigmoid outputs),
+        "cross_entropy" (softmax outputs) or "perceptron" (step outputs); None takes the one that
+        belongs to the last activation.
+    init, bias_init: how the weights and biases of all layers start.
+    dtype: "float32" or "float64".
+    seed: a whole number makes initial weights and shuffling repeatable; None draws one.
+    level: which implementation computes; see `nnfast.levels.available()`. It can be changed at any
+        time: `net.level = "numpy"`.
+
+    Raises ValueError or TypeError, with the choices, for what it cannot be built from.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[int | Dense],
+        *,
+        loss: str | None = None,
+        init: str = "glorot_uniform",
+        bias_init: str = "zeros",
+        dtype: str = "float32",
+        seed: int | None = None,
+        level: str = "fastest",
+    ) -> None:
+        inputs, self._layers = _read_layers(layers)
+        self._init = validation.choice("init", init, INITIALIZERS)
+        self._bias_init = validation.choice("bias_init", bias_init, BIAS_INITIALIZERS)
+        output = self._layers[-1].activation
+        if loss is None:
+            loss = DEFAULT_LOSS[output]
+        elif loss not in losses_for(output):
+            raise ValueError(
+                f"the loss {loss!r} does not go with a last layer of activation {output!r}; "
+                f"choose from {', '.join(losses_for(output))}."
+            )
+        self._architecture = Architecture(
+            sizes=(inputs, *(layer.units for layer in self._layers)),
+            activations=tuple(layer.activation for layer in self._layers),
+            biases=tuple(bool(layer.bias) for layer in self._layers),
+            loss=loss,
+            dtype=validation.choice("dtype", _dtype_name(dtype), DTYPES),
+        )
+        self.level = level
+        self._parameters = np.zeros(self._architecture.parameter_count, self.dtype)
+        self._busy = threading.Lock()
+        if seed is None:
+            seed = int(np.random.SeedSequence().generate_state(1)[0])
+        self.reset(seed)
+
+    # ---- what it is -------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> tuple[Dense, ...]:
+        """The layers after the inputs."""
+        return self._layers
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units per layer, the inputs first."""
+        return self._architecture.sizes
+
+    @property
+    def loss(self) -> str:
+        """Name of the loss."""
+        return self._architecture.loss
+
+    @property
+    def dtype(self) -> str:
+        """ "float32" or "float64"."""
+        return self._architecture.dtype
+
+    @property
+    def seed(self) -> int:
+        """The seed that initial weights and shuffling come from."""
+        return self._seed
+
+    @property
+    def level(self) -> str:
+        """Name of the level that computes; settable."""
+        return self._level_name
+
+    @level.setter
+    def level(self, name: str) -> None:
+        self._level_name = levels.resolve(name)
+        self._level = levels.LEVELS[self._level_name](self._architecture)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments, without `level`, that make a network like this one."""
+        return {
+            "loss": self.loss,
+            "init": self._init,
+            "bias_init": self._bias_init,
+            "dtype": self.dtype,
+            "seed": self._seed,
+        }
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimizer of the last `fit`, whose state the next one goes on from."""
+        return self._optimizer
+
+    @property
+    def training_state(self) -> TrainingState | None:
+        """What a training carries from update to update; None before the first `fit`."""
+        return self._state
+
+    # ---- parameters -------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Array:
+        """All parameters, (parameters,): a view that can be written to.
+
+        Layer by layer W (inputs, outputs) row by row, then b (outputs,) where the layer has one.
+        """
+        return self._parameters[:]
+
+    @property
+    def weights(self) -> list[Pair]:
+        """(W, b) of every layer, views into `parameters`; b is None for a layer without bias."""
+        return self._architecture.views(self._parameters)
+
+    def set_weights(self, weights: Sequence[tuple[Any, Any]]) -> None:
+        """Copy (W, b) of every layer in: W (inputs, outputs), b (outputs,) or None without bias.
+
+        Raises ValueError for a wrong number of layers or a wrong shape, before anything is changed.
+        """
+        views = self.weights
+        if len(weights) != len(views):
+            raise ValueError(
+                f"set_weights was given {len(weights)} layers; this network has {len(views)}, "
+                "each one pair (W, b)."
+            )
+        new = self._parameters.copy()
+        for k, (pair, own) in enumerate(zip(weights, self._architecture.views(new), strict=True)):
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise TypeError(f"weights[{k}] is not a pair (W, b); use b = None without bias.")
+            for name, value, view in zip("Wb", pair, own, strict=True):
+                _copy_weights(f"weights[{k}]: {name}", value, view, self.dtype)
+        self._parameters[:] = new
+
+    def reset(self, seed: int | None = None) -> None:
+        """Draw initial weights anew, as the constructor did, and forget the optimizer's state.
+
+        seed: a new seed, or None for the same weights again.
+        """
+        if seed is not None:
+            self._seed = validation.whole_number("seed", seed, least=0)
+        rng = np.random.default_rng(self._seed)
+        for layer, (W, b) in zip(self._layers, self.weights, strict=True):
+            W[:] = INITIALIZERS[layer.init or self._init](rng, *W.shape)
+            if b is not None:
+                draw = BIAS_INITIALIZERS[layer.bias_init or self._bias_init]
+                b[:] = draw(rng, 1, len(b))[0]
+        self._shuffle_seed = int(rng.integers(2**64, dtype=np.uint64))
+        self._optimizer: Optimizer | None = None
+        self._state: TrainingState | None = None
+
+    def copy(self, level: str | None = None) -> Network:
+        """An independent network with the same weights and training state, on `level` if given."""
+        layers = [self.sizes[0], *self._layers]
+        twin = Network(layers, level=level or self.level, **self.options)
+        twin._parameters[:] = self._parameters
+        if self._optimizer is not None and self._state is not None:
+            state = self._state
+            twin.resume(
+                self._optimizer, TrainingState(state.slots.copy(), state.step, state.shuffle)
+            )
+        return twin
+
+    def resume(self, optimizer: Optimizer, state: TrainingState) -> None:
+        """Let the next `fit` go on with this optimizer from this state."""
+        self._optimizer = optimizer
+        self._state = state
+
+    # ---- computing --------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> Array:
+        """Outputs of the last layer, (n, outputs), for inputs X (n, inputs).
+
+        Raises ValueError for a wrong shape, NaN or infinity, TypeError for what is not numbers.
+        """
+        X = validation.inputs(X, self._architecture)
+        return np.asarray(self._level.forward(self._parameters, X), self.dtype)
+
+    def predict_classes(self, X: Any) -> Array:
+        """Class of each row, (n,) int64: the largest output, or output >= 0.5 where there is one."""
+        return _classes(self.predict(X))
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+        """{"loss": mean loss, "accuracy": fraction right}; y as for `fit`.
+
+        The accuracy is that of `predict_classes` where y holds classes: 0 and 1 for one output,
+        labels or one-hot rows for several. For other rows of 0 and 1 it counts every entry, right
+        where output >= 0.5 agrees; where y holds other numbers there is no "accuracy".
+        """
+        X, Y = self._data(X, y)
+        loss, _ = self._level.loss_and_gradient(self._parameters, X, Y)
+        result = {"loss": float(loss)}
+        if ((Y == 0) | (Y == 1)).all():
+            outputs = np.asarray(self._level.forward(self._parameters, X), self.dtype)
+            if (Y.sum(axis=1) == 1).all() or Y.shape[1] == 1:
+                right = _classes(outputs) == _classes(Y)
+            else:
+                right = (outputs >= 0.5) == (Y == 1)
+            result["accuracy"] = float(right.mean())
+        return result
+
+    def loss_and_gradient(self, X: Any, y: Any) -> tuple[float, Array]:
+        """The mean loss over the rows, and its gradient, laid out like `parameters`."""
+        X, Y = self._data(X, y)
+        loss, gradient = self._level.loss_and_gradient(self._parameters, X, Y)
+        return float(loss), np.asarray(gradient, self.dtype)
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        epochs: int = 1,
+        batch_size: int | None = 32,
+        optimizer: Optimizer | str | None = None,
+        shuffle: bool = True,
+        verbose: int | str = "auto",
+    ) -> History:
+        """Train on inputs X (n, inputs) and targets y, and return the loss of every epoch.
+
+        y: (n, outputs); (n,) for one output; class labels (n,), whole numbers from 0, for several.
+        epochs: how often every row is visited.
+        batch_size: rows per update; None takes all rows at once, 1 updates after every row. A last,
+            smaller batch takes what is left.
+        optimizer: an `SGD` or `Adam`, or its name, starts with fresh state; None goes on with the
+            last one and its state, or starts `Adam()`.
+        shuffle: visit the rows in a new order every epoch, the same on every level.
+        verbose: 0 silent, 1 a progress line, 2 a line per epoch (at most ten a second), "auto" a
+            progress line where somebody watches.
+
+        Ctrl-C raises KeyboardInterrupt within 100 ms and leaves the network after its last update.
+
+        Raises ValueError or TypeError for data or options that do not fit, and RuntimeError while
+        another thread trains this network; the network is then as it was.
+        """
+        X, Y = self._data(X, y)
+        epochs = validation.whole_number("epochs", epochs)
+        rows = len(X) if batch_size is None else validation.whole_number("batch_size", batch_size)
+        if not isinstance(shuffle, (bool, np.bool_)):
+            raise TypeError(f"shuffle is {shuffle!r}; expected True or False.")
+        if isinstance(verbose, bool) or verbose not in (0, 1, 2, "auto"):
+            raise ValueError(f"verbose is {verbose!r}; choose from 0, 1, 2, 'auto'.")
+        chosen = _read_optimizer(optimizer)
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError(
+                "this network is being trained by another thread; train a net.copy() instead."
+            )
+        try:
+            return self._train(X, Y, epochs, min(rows, len(X)), chosen, bool(shuffle), verbose)
+        finally:
+            self._busy.release()
+
+    def _train(
+        self,
+        X: Array,
+        Y: Array,
+        epochs: int,
+        batch_size: int,
+        optimizer: Optimizer | None,
+        shuffle: bool,
+        verbose: int | str,
+    ) -> History:
+        if optimizer is not None or self._state is None or self._optimizer is None:
+            self._optimizer = optimizer or OPTIMIZERS["adam"]()
+            generator = self._state.shuffle if self._state else self._shuffle_seed
+            self._state = TrainingState.fresh(self._architecture, self._optimizer, generator)
+        history, progress, clock = History(), Progress(verbose, epochs), EpochClock(epochs)
+        try:
+            while size := clock.next():
+                losses = self._level.train(
+                    self._parameters,
+                    self._state,
+                    X,
+                    Y,
+                    epochs=size,
+                    batch_size=batch_size,
+                    optimizer=self._optimizer,
+                    shuffle=shuffle,
+                )
+                clock.done(losses)
+                history["loss"].extend(losses)
+                progress.update(history.epochs, losses[-1])
+        finally:
+            progress.close()
+        return history
+
+    def _data(self, X: Any, y: Any) -> tuple[Array, Array]:
+        X = validation.inputs(X, self._architecture)
+        return X, validation.targets(y, len(X), self._architecture)
+
+    # ---- showing and keeping ----------------------------------------------------------------
+
+    def summary(self) -> None:
+        """Print the layers with their shapes and numbers of parameters."""
+        rows = [("layer", "outputs", "activation", "parameters")]
+        for k, (layer, (n, m, bias)) in enumerate(
+            zip(self._layers, self._architecture.shapes, strict=True), start=1
+        ):
+            name = f"dense {k}" + ("" if bias else " (no bias)")
+            rows.append((name, f"{m:,}", layer.activation, f"{(n + bias) * m:,}"))
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        print(repr(self))
+        for name, outputs, activation, count in rows:
+            print(
+                f"  {name.ljust(widths[0])}  {outputs.rjust(widths[1])}  "
+                f"{activation.ljust(widths[2])}  {count.rjust(widths[3])}"
+            )
+        size = self._parameters.nbytes
+        print(f"  {self._parameters.size:,} parameters, {size:,} bytes")
+
+    def __repr__(self) -> str:
+        layers = " -> ".join(f"{layer.units} {layer.activation}" for layer in self._layers)
+        return (
+            f"<Network {self.sizes[0]} -> {layers}, {self.loss}, {self.dtype}, "
+            f"level {self.level}>"
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network and the state of its training into one file.
+
+        The file is complete or unchanged: it is written beside `path` and then renamed. Loading it
+        and going on equals never having stopped, bit for bit.
+
+        Raises OSError where it cannot be written.
+        """
+        from nnfast import files
+
+        files.save(self, path)
+
+
+def _dtype_name(dtype: Any) -> Any:
+    """NumPy's dtype objects and types are welcome under their names."""
+    if isinstance(dtype, str):
+        return dtype
+    try:
+        return np.dtype(dtype).name
+    except TypeError:
+        return dtype
+
+
+def _read_layers(layers: Sequence[int | Dense]) -> tuple[int, tuple[Dense, ...]]:
+    if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence | np.ndarray):
+        raise TypeError(
+            f"layers is {layers!r}; expected a list such as [2, 4, 1]: the number of inputs, then "
+            "the layers."
+        )
+    if len(layers) < 2:
+        raise ValueError(
+            f"layers has {len(layers)} entries; expected the number of inputs and at least one "
+            "layer, as in [2, 1]."
+        )
+    if isinstance(layers[0], Dense):
+        raise TypeError("layers[0] is a Dense; the first entry is the number of inputs.")
+    inputs = validation.whole_number("layers[0]", layers[0])
+    dense = []
+    for k, layer in enumerate(layers[1:], start=1):
+        if not isinstance(layer, Dense):
+            layer = Dense(validation.whole_number(f"layers[{k}]", layer))
+        dense.append(layer)
+    return inputs, tuple(dense)
+
+
+def _read_optimizer(optimizer: Optimizer | str | None) -> Optimizer | None:
+    if optimizer is None or isinstance(optimizer, tuple(OPTIMIZERS.values())):
+        return optimizer  # type: ignore[return-value]
+    if isinstance(optimizer, type):
+        raise TypeError(
+            f"optimizer is the class {optimizer.__name__}; give an instance, such as "
+            f"{optimizer.__name__}(learning_rate=0.1)."
+        )
+    if isinstance(optimizer, str):
+        return OPTIMIZERS[validation.choice("optimizer", optimizer.lower(), OPTIMIZERS)]()
+    raise TypeError(
+        f"optimizer is {optimizer!r}; expected an SGD or Adam, one of the names "
+        f"{', '.join(OPTIMIZERS)}, or None."
+    )
+
+
+def _copy_weights(name: str, value: Any, view: Array | None, dtype: str) -> None:
+    if view is None or value is None:
+        if view is not value:
+            wrong = "is None, but this layer has a bias" if value is None else "is given, but "
+            wrong += "" if value is None else "this layer has no bias; use None"
+            raise ValueError(f"{name} {wrong}.")
+        return
+    array = validation.numeric_array(name, value, dtype)
+    if array.shape != view.shape:
+        hint = "; W is (inputs, outputs), try W.T" if array.T.shape == view.shape else ""
+        raise ValueError(f"{name} has shape {array.shape}; expected {view.shape}{hint}.")
+    validation.require_finite(name, array, dtype)
+    view[:] = array
+
+
+def _classes(outputs: Array) -> Array:
+    if outputs.shape[1] == 1:
+        return (outputs[:, 0] >= 0.5).astype(np.int64)
+    return outputs.argmax(axis=1)

@@ -1,0 +1,166 @@
+"""The door: everything a user passes is checked and converted here, once."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnfast.formulas import LOSSES
+from nnfast.levels.contract import Architecture, Array
+
+
+def choice(what: str, name: object, choices: Collection[str]) -> str:
+    """`name`, if it is one of the choices."""
+    if isinstance(name, str) and name in choices:
+        return name
+    error = ValueError if isinstance(name, str) else TypeError
+    raise error(f"unknown {what} {name!r}; choose from {', '.join(choices)}.")
+
+
+def whole_number(what: str, value: object, least: int = 1) -> int:
+    """`value` as an int, at least `least`."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{what} is {value!r}; expected a whole number.") from None
+    if not least <= number < 2**62:
+        raise ValueError(f"{what} is {number}; expected at least {least}.")
+    return number
+
+
+def numeric_array(name: str, value: Any, dtype: str) -> Array:
+    """`value` as a C-contiguous, aligned array of `dtype` in native order; copied only where needed.
+
+    Raises TypeError for what does not hold real numbers, ValueError for masked entries.
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        raise ValueError(
+            f"{name} is a masked array with masked entries; fill or remove them first, "
+            f"for example with {name}.filled(...)."
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{name} is not a regular array: its rows have different lengths."
+        ) from None
+    if array.dtype.kind == "O":
+        array = _from_objects(name, array)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} holds {array.dtype} values; expected real numbers. "
+            "Turn categories and dates into numbers first."
+        )
+    with np.errstate(over="ignore"):
+        return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
+
+
+def _from_objects(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Numbers out of an array of objects; a text, None or anything else is named."""
+    for position, item in np.ndenumerate(array):
+        if not isinstance(item, (int, float, np.number, np.bool_)) or isinstance(item, complex):
+            raise TypeError(f"{name}{list(position) or ''} is {item!r}; expected a real number.")
+    return array.astype(np.float64)
+
+
+def require_finite(name: str, array: Array, dtype: str) -> None:
+    """Refuse NaN and infinity, and say where the first one is."""
+    finite = np.isfinite(array)
+    if finite.all():
+        return
+    position = [int(i) for i in np.argwhere(~finite)[0]]
+    value = array[tuple(position)]
+    raise ValueError(
+        f"{name}{position} is {value} ({'NaN' if np.isnan(value) else 'infinite'} as {dtype}); "
+        "expected finite numbers. Remove or fill such rows, and scale very large values down."
+    )
+
+
+def inputs(X: Any, architecture: Architecture) -> Array:
+    """X as (n, inputs) in the network's dtype, n >= 1."""
+    array = numeric_array("X", X, architecture.dtype)
+    expected = architecture.sizes[0]
+    if array.ndim != 2 or array.shape[1] != expected:
+        raise ValueError(
+            f"X has shape {array.shape}; expected (rows, {expected}), one column per input"
+            f"{_shape_hint(array, expected)}."
+        )
+    if len(array) == 0:
+        raise ValueError(f"X has shape {array.shape}; expected at least one row.")
+    require_finite("X", array, architecture.dtype)
+    return array
+
+
+def _shape_hint(array: Array, expected: int) -> str:
+    if array.ndim == 1 and array.size == expected:
+        return "; for a single row use X.reshape(1, -1)"
+    if array.ndim == 1 and expected == 1:
+        return "; for a single column use X.reshape(-1, 1)"
+    if array.ndim > 2 and array.size == len(array) * expected:
+        return "; try X.reshape(len(X), -1)"
+    return ""
+
+
+def targets(y: Any, rows: int, architecture: Architecture) -> Array:
+    """y as (n, outputs) in the network's dtype.
+
+    (n,) is one column for a network with one output, and class labels 0 ... outputs-1 otherwise.
+    """
+    outputs = architecture.sizes[-1]
+    array = numeric_array("y", y, architecture.dtype)
+    if array.ndim not in (1, 2) or len(array) != rows:
+        raise ValueError(
+            f"y has shape {array.shape} and X has {rows} rows; expected y of shape {(rows,)} "
+            f"or {(rows, outputs)}."
+        )
+    require_finite("y", array, architecture.dtype)
+    if array.ndim == 1 and outputs > 1:
+        array = _one_hot(array, outputs)
+    elif array.ndim == 1:
+        array = array.reshape(-1, 1)
+    if array.shape[1] != outputs:
+        labels = f", or integer labels {(rows,)}" if outputs > 1 else f" or {(rows,)}"
+        raise ValueError(
+            f"y has shape {array.shape}; expected {(rows, outputs)} for {outputs} "
+            f"output{'s' if outputs > 1 else ''}{labels}."
+        )
+    _require_range(array, architecture.loss)
+    return array
+
+
+def _one_hot(labels: Array, classes: int) -> Array:
+    wrong = (labels != np.floor(labels)) | (labels < 0) | (labels >= classes)
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ValueError(
+            f"y[{i}] is {labels[i]:g}; y of shape {labels.shape} for a network with {classes} "
+            f"outputs holds class labels, whole numbers from 0 to {classes - 1}."
+        )
+    rows = np.zeros((len(labels), classes), labels.dtype)
+    rows[np.arange(len(labels)), labels.astype(np.int64)] = 1
+    return rows
+
+
+def _require_range(y: Array, loss: str) -> None:
+    allowed = LOSSES[loss].targets
+    if allowed == "unit":
+        wrong, expected = (y < 0) | (y > 1), "numbers from 0 to 1"
+    elif allowed == "binary":
+        wrong, expected = (y != 0) & (y != 1), "0 or 1"
+    elif allowed == "distribution":
+        wrong = (y < 0) | (abs(y.sum(axis=1, keepdims=True) - 1) > 1e-3)
+        expected = "probabilities: no negative number, and every row adds up to 1"
+    else:
+        return
+    if wrong.any():
+        i, j = (int(k) for k in np.argwhere(wrong)[0])
+        raise ValueError(
+            f"y[{i}, {j}] is {y[i, j]:g}; the loss {loss!r} expects {expected}. "
+            "Encode the classes so, or choose another loss."
+        )
