@@ -1,9 +1,11 @@
 // The border: what the kernels of one instruction set offer to the rest of the core. Plain structs
 // and function pointers only, for the objects on the two sides are compiled with different flags.
 //
-// Inside the core a matrix of weights or activations has rows of `width` numbers: its real columns,
-// then zeros up to a whole number of vectors. All columns below are counted so, unless they are
-// called outputs. A row of x is a pointer, so that a shuffled batch is never copied.
+// Inside the core, columns are padded with zeros to whole vectors; all columns below are counted so,
+// unless they are called outputs. Activations and deltas are row-major. A matrix of weights is cut
+// into panels of `panel` columns (the last may be narrower), each stored row-major on its own, so
+// that a tile reads memory in one stream; W of a layer has inputs + 1 rows, the last of them the bias.
+// A row of x is a pointer, so that a shuffled batch is never copied.
 #pragma once
 
 #include <cstddef>
@@ -16,14 +18,15 @@ struct Names {
     size_t count;
 };
 
-// z (rows, columns) = start + x (rows, inputs) W (inputs, columns); start may be null: zero
+// z (rows, columns) = start + x (rows, inputs) W (w_rows, columns), where start is row number `inputs`
+// of W if `biased`, else zero
 template <class T>
 struct Product {
     size_t rows, inputs, columns;
     const T* const* x;
     const T* w;
-    size_t w_stride;
-    const T* start;
+    size_t w_rows;
+    bool biased;
     T* z;
     size_t z_stride;
 };
@@ -37,22 +40,21 @@ struct Update {
     T factors[most_factors];
 };
 
-// Rows [first, last) of dW (inputs, columns) = x^T (inputs, rows) delta (rows, columns).
-// The sums go on from `gradient` where `resume` is set; they are left in `gradient` where `update` is
-// null, else they are applied at once to the parameters p and their state.
-// Row number `inputs` is the bias, whose input is always 1; `last` is inputs + 1 to include it.
+// dW (inputs + 1, columns) = x^T (inputs, rows) delta (rows, columns), and the sum of delta as the
+// bias's row if `biased`. The sums go on from `gradient` where `resume` is set; they are left there
+// where `update` is null, else they are applied at once to the parameters p and their state.
 template <class T>
 struct WeightGradient {
-    size_t rows, inputs, columns, first, last;
+    size_t rows, inputs, columns;
+    bool biased;
     const T* const* x;
     const T* delta;
     size_t delta_stride;
-    T* gradient;
+    T* gradient;  // like p and state: laid out as W
     bool resume;
     const Update<T>* update;
     T* p;
     T* state[most_slots];
-    size_t w_stride;  // of gradient, p and state
 };
 
 // A block of z, a or delta with `outputs` real columns
@@ -64,14 +66,15 @@ struct Block {
 
 template <class T>
 struct Kernels {
-    size_t lanes;   // numbers in a vector
-    int row_wise;   // the activation that needs a whole row at a time
+    size_t lanes;  // numbers in a vector
+    size_t panel;  // columns of a panel of weights
+    int row_wise;  // the activation that needs a whole row at a time
 
     void (*product)(const Product<T>&);
     void (*weight_gradient)(const WeightGradient<T>&);
-    // destination (columns, rows rounded up to whole vectors) = source^T (rows, columns)
-    void (*transpose)(size_t rows, size_t columns, const T* source, size_t source_stride,
-                      T* destination, size_t destination_stride);
+    // W^T (outputs, rows), in panels, for `rows` rows of W (w_rows, outputs) from row `first`, which
+    // is a multiple of `panel`
+    void (*transpose)(size_t first, size_t rows, size_t outputs, const T* w, size_t w_rows, T* wt);
     // a = f(z), in place
     void (*activate)(int activation, Block<T> z);
     // delta = dLoss/dz from dLoss/da, in place

@@ -19,10 +19,17 @@ Network<T>::Network(const Kernels<T>& kernels_, const std::vector<size_t>& sizes
                     const std::vector<int>& activations, const std::vector<bool>& biases, int loss_)
     : kernels(kernels_), loss(loss_) {
     for (size_t k = 0; k + 1 < sizes.size(); ++k) {
-        Layer<T> layer{sizes[k],       sizes[k + 1],
-                       activations[k], biases[k],
-                       parameter_count, round_up(sizes[k + 1], kernels.lanes),
-                       padded_count};
+        Layer<T> layer{};
+        layer.inputs = sizes[k];
+        layer.outputs = sizes[k + 1];
+        layer.activation = activations[k];
+        layer.bias = biases[k];
+        layer.flat = parameter_count;
+        layer.width = round_up(layer.outputs, kernels.lanes);
+        layer.stride = layer.width;
+        // rows a multiple of 1 KiB apart would fall into few sets of the cache
+        if (layer.width * sizeof(T) % 1024 == 0) layer.stride += 64 / sizeof(T);
+        layer.start = padded_count;
         parameter_count += (layer.inputs + layer.bias) * layer.outputs;
         padded_count += (layer.inputs + 1) * layer.width;
         layers.push_back(layer);
@@ -30,19 +37,30 @@ Network<T>::Network(const Kernels<T>& kernels_, const std::vector<size_t>& sizes
 }
 
 template <class T>
-void Network<T>::pack(const T* flat, T* padded) const {
+template <class F>
+void Network<T>::for_runs(F f) const {
     for (const auto& layer : layers)
-        for (size_t i = 0; i < layer.inputs + layer.bias; ++i)
-            std::memcpy(padded + layer.start + i * layer.width,
-                        flat + layer.flat + i * layer.outputs, layer.outputs * sizeof(T));
+        for (size_t column = 0; column < layer.outputs; column += kernels.panel) {
+            const size_t stride = std::min(kernels.panel, layer.width - column);
+            const size_t count = std::min(kernels.panel, layer.outputs - column);
+            for (size_t i = 0; i < layer.inputs + layer.bias; ++i)
+                f(layer.flat + i * layer.outputs + column,
+                  layer.start + column * (layer.inputs + 1) + i * stride, count);
+        }
+}
+
+template <class T>
+void Network<T>::pack(const T* flat, T* padded) const {
+    for_runs([&](size_t from, size_t to, size_t count) {
+        std::memcpy(padded + to, flat + from, count * sizeof(T));
+    });
 }
 
 template <class T>
 void Network<T>::unpack(const T* padded, T* flat) const {
-    for (const auto& layer : layers)
-        for (size_t i = 0; i < layer.inputs + layer.bias; ++i)
-            std::memcpy(flat + layer.flat + i * layer.outputs,
-                        padded + layer.start + i * layer.width, layer.outputs * sizeof(T));
+    for_runs([&](size_t to, size_t from, size_t count) {
+        std::memcpy(flat + to, padded + from, count * sizeof(T));
+    });
 }
 
 // Activations and deltas of a chunk fill about half a megabyte; wide layers need enough rows to pay
@@ -76,23 +94,28 @@ Pass<T>::Pass(const Network<T>& network, const T* weights, size_t rows, bool bac
           return most;
       }()) {
     for (const auto& layer : network.layers) {
-        Room room{Buffer<T>(rows * layer.width), Buffer<T>(backward ? rows * layer.width : 0), {}, {}};
+        const size_t count = rows * layer.stride;
+        Room room{Buffer<T>(count), Buffer<T>(backward ? count : 0), {}, {}};
         for (size_t r = 0; r < rows; ++r) {
-            room.a_rows.push_back(room.a.get() + r * layer.width);
-            room.delta_rows.push_back(room.delta.get() + r * layer.width);
+            room.a_rows.push_back(room.a.get() + r * layer.stride);
+            room.delta_rows.push_back(room.delta.get() + r * layer.stride);
         }
         rooms_.push_back(std::move(room));
     }
 }
 
-// job(first, last) for parts of `count` units, one part a member where the work is worth it
+// job(first, columns) for parts of a layer's columns, one part a member where the work is worth it
 template <class T>
 template <class Job>
-void Pass<T>::share(size_t work, size_t count, const Job& job) {
-    const size_t parts = work < least_shared_work ? 1 : std::min(team_.size(), count);
-    if (parts <= 1) return job(0, count);
+void Pass<T>::share(size_t work, size_t width, const Job& job) {
+    const size_t panel = network_.kernels.panel, panels = (width + panel - 1) / panel;
+    const size_t parts = work < least_shared_work ? 1 : std::min(team_.size(), panels);
+    if (parts <= 1) return job(size_t{0}, width);
     team_.run([&](size_t member) {
-        if (member < parts) job(count * member / parts, count * (member + 1) / parts);
+        if (member >= parts) return;
+        const size_t first = panels * member / parts * panel;
+        const size_t last = std::min(panels * (member + 1) / parts * panel, width);
+        job(first, last - first);
     });
 }
 
@@ -100,18 +123,17 @@ template <class T>
 void Pass<T>::run_layer(size_t k, const T* const* x, size_t rows, bool activate) {
     const auto& layer = network_.layers[k];
     const auto& kernels = network_.kernels;
-    const size_t lanes = kernels.lanes;
     const T* w = weights_ + layer.start;
     T* z = rooms_[k].a.get();
     const bool by_row = activate && layer.activation == kernels.row_wise;
-    share(rows * layer.inputs * layer.width, layer.width / lanes, [&](size_t first, size_t last) {
-        const size_t from = first * lanes, columns = (last - first) * lanes;
-        kernels.product({rows, layer.inputs, columns, x, w + from, layer.width,
-                         w + layer.inputs * layer.width + from, z + from, layer.width});
+    share(rows * layer.inputs * layer.width, layer.width, [&](size_t first, size_t columns) {
+        const size_t w_rows = layer.inputs + 1;
+        kernels.product({rows, layer.inputs, columns, x, w + first * w_rows, w_rows, true, z + first,
+                         layer.stride});
         if (activate && !by_row)
-            kernels.activate(layer.activation, {rows, columns, layer.width, z + from});
+            kernels.activate(layer.activation, {rows, columns, layer.stride, z + first});
     });
-    if (by_row) kernels.activate(layer.activation, {rows, layer.outputs, layer.width, z});
+    if (by_row) kernels.activate(layer.activation, {rows, layer.outputs, layer.stride, z});
 }
 
 template <class T>
@@ -129,62 +151,57 @@ double Pass<T>::backpropagate(const T* const* x, const T* const* y, size_t rows,
         run_layer(k, k == 0 ? x : rooms_[k - 1].a_rows.data(), rows, k < top);
     const auto& output = network_.layers[top];
     const T loss = network_.kernels.loss(
-        network_.loss, output.activation, {rows, output.outputs, output.width, rooms_[top].a.get()}, y,
-        scale, rooms_[top].delta.get());
-    for (size_t k = rooms_.size(); k-- > 0;)
-        backward_layer(k, k == 0 ? x : rooms_[k - 1].a_rows.data(), rows, target);
+        network_.loss, output.activation,
+        {rows, output.outputs, output.stride, rooms_[top].a.get()}, y, scale, rooms_[top].delta.get());
+    for (size_t k = rooms_.size(); k-- > 0;) {
+        if (k > 0) run_layer_back(k, rows);
+        find_gradient(k, k == 0 ? x : rooms_[k - 1].a_rows.data(), rows, target);
+    }
     return static_cast<double>(loss);
 }
 
-// First delta of the layer below, from the weights as they are; then this layer's gradient or update.
+// delta of the layer below = (delta W^T) * slope, from the weights before their update
 template <class T>
-void Pass<T>::backward_layer(size_t k, const T* const* x, size_t rows,
-                             const WeightGradient<T>& target) {
+void Pass<T>::run_layer_back(size_t k, size_t rows) {
     const auto& layer = network_.layers[k];
+    const auto& below = network_.layers[k - 1];
     const auto& kernels = network_.kernels;
-    const size_t lanes = kernels.lanes;
-    if (k > 0) {
-        const auto& below = network_.layers[k - 1];
-        const T* w = weights_ + layer.start;
-        T* delta = rooms_[k - 1].delta.get();
-        const T* a = rooms_[k - 1].a.get();
-        const bool by_row = below.activation == kernels.row_wise;
-        share(rows * layer.inputs * layer.outputs, below.width / lanes,
-              [&](size_t first, size_t last) {
-                  const size_t from = first * lanes, columns = (last - first) * lanes;
-                  const size_t inputs = std::min(columns, layer.inputs - from);
-                  T* wt = transposed_.get() + from;
-                  kernels.transpose(inputs, layer.outputs, w + from * layer.width, layer.width, wt,
-                                    below.width);
-                  kernels.product({rows, layer.outputs, columns, rooms_[k].delta_rows.data(), wt,
-                                   below.width, nullptr, delta + from, below.width});
-                  if (!by_row)
-                      kernels.through_activation(
-                          below.activation, {rows, columns, below.width, a + from},
-                          delta + from);
-              });
-        if (by_row)
-            kernels.through_activation(below.activation,
-                                       {rows, below.outputs, below.width, a}, delta);
-    }
-    share(rows * layer.inputs * layer.width, layer.width / lanes, [&](size_t first, size_t last) {
-        const size_t from = first * lanes;
+    const T* a = rooms_[k - 1].a.get();
+    T* delta = rooms_[k - 1].delta.get();
+    const bool by_row = below.activation == kernels.row_wise;
+    share(rows * layer.inputs * layer.outputs, below.width, [&](size_t first, size_t columns) {
+        T* wt = transposed_.get() + first * layer.outputs;
+        kernels.transpose(first, std::min(columns, layer.inputs - first), layer.outputs,
+                          weights_ + layer.start, layer.inputs + 1, wt);
+        kernels.product({rows, layer.outputs, columns, rooms_[k].delta_rows.data(), wt, layer.outputs,
+                         false, delta + first, below.stride});
+        if (!by_row)
+            kernels.through_activation(below.activation, {rows, columns, below.stride, a + first},
+                                       delta + first);
+    });
+    if (by_row)
+        kernels.through_activation(below.activation, {rows, below.outputs, below.stride, a}, delta);
+}
+
+template <class T>
+void Pass<T>::find_gradient(size_t k, const T* const* x, size_t rows,
+                            const WeightGradient<T>& target) {
+    const auto& layer = network_.layers[k];
+    share(rows * layer.inputs * layer.width, layer.width, [&](size_t first, size_t columns) {
+        const size_t offset = layer.start + first * (layer.inputs + 1);
         WeightGradient<T> g = target;
         g.rows = rows;
         g.inputs = layer.inputs;
-        g.columns = (last - first) * lanes;
-        g.first = 0;
-        g.last = layer.inputs + layer.bias;
+        g.columns = columns;
+        g.biased = layer.bias;
         g.x = x;
-        g.delta = rooms_[k].delta.get() + from;
-        g.delta_stride = layer.width;
-        g.w_stride = layer.width;
-        const size_t offset = layer.start + from;
-        g.gradient = target.gradient ? target.gradient + offset : nullptr;
-        g.p = target.p ? target.p + offset : nullptr;
+        g.delta = rooms_[k].delta.get() + first;
+        g.delta_stride = layer.stride;
+        if (target.gradient) g.gradient = target.gradient + offset;
+        if (target.p) g.p = target.p + offset;
         for (size_t s = 0; s < most_slots; ++s)
-            g.state[s] = target.state[s] ? target.state[s] + offset : nullptr;
-        kernels.weight_gradient(g);
+            if (target.state[s]) g.state[s] = target.state[s] + offset;
+        network_.kernels.weight_gradient(g);
     });
 }
 

@@ -17,8 +17,9 @@ struct Layer {
     int activation;
     bool bias;
     size_t flat;   // where W (inputs, outputs), then b (outputs), start in the user's array
-    size_t width;  // outputs, padded to whole vectors
-    size_t start;  // where W (inputs + 1, width), the bias its last row, starts in a padded array
+    size_t width;   // outputs, padded to whole vectors
+    size_t stride;  // from row to row of activations and deltas
+    size_t start;   // where W (inputs + 1, width), in panels, starts in a padded array
 };
 
 template <class T>
@@ -29,6 +30,10 @@ struct Network {
     // user's array <-> padded array; what is padding stays as it is
     void pack(const T* flat, T* padded) const;
     void unpack(const T* padded, T* flat) const;
+
+    // f(place in the user's array, place in a padded array, how many) for all runs of parameters
+    template <class F>
+    void for_runs(F f) const;
 
     // Rows that go through all layers together, so that they stay in cache.
     size_t chunk_rows() const;
@@ -60,7 +65,7 @@ public:
     // weights: a padded array that outlives the pass; rows: the largest chunk
     Pass(const Network<T>& network, const T* weights, size_t rows, bool backward, Team& team);
 
-    // The last layer's outputs, (rows, width of the last layer).
+    // The last layer's outputs, (rows, stride of the last layer).
     const T* forward(const T* const* x, size_t rows);
 
     // Summed loss of the rows. The gradient of scale * loss goes where `target` says: its fields
@@ -70,9 +75,10 @@ public:
 
 private:
     void run_layer(size_t k, const T* const* x, size_t rows, bool activate);
-    void backward_layer(size_t k, const T* const* x, size_t rows, const WeightGradient<T>& target);
+    void run_layer_back(size_t k, size_t rows);
+    void find_gradient(size_t k, const T* const* x, size_t rows, const WeightGradient<T>& target);
     template <class Job>
-    void share(size_t work, size_t count, const Job& job);
+    void share(size_t work, size_t width, const Job& job);
 
     struct Room {
         Buffer<T> a, delta;

@@ -121,7 +121,7 @@ void forward(const Network<T>& network, const T* parameters, const T* x, size_t 
             point_at_rows(x, network.layers.front().inputs, nullptr, first, count, x_rows);
             const T* a = passes[member]->forward(x_rows, count);
             for (size_t r = 0; r < count; ++r)
-                std::memcpy(outputs + (first + r) * last.outputs, a + r * last.width,
+                std::memcpy(outputs + (first + r) * last.outputs, a + r * last.stride,
                             last.outputs * sizeof(T));
         }
     });

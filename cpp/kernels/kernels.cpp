@@ -8,11 +8,6 @@
 namespace nnfast::NNFAST_ISA {
 namespace {
 
-template <class T>
-constexpr size_t padded(size_t columns) {
-    return (columns + lanes<T> - 1) / lanes<T> * lanes<T>;
-}
-
 template <class T, class F>
 NNFAST_INLINE void for_vectors(const Block<T>& block, F f) {
     for (size_t r = 0; r < block.rows; ++r)
@@ -161,7 +156,7 @@ void evaluate(int function, size_t n, const T* x, T* y) {
 
 template <class T>
 constexpr Kernels<T> kernels = {
-    lanes<T>,       Activations::position<Softmax>, product<T>,  weight_gradient<T>, transpose<T>, activate<T>, through_activation<T>,
+    lanes<T>, tile_vectors * lanes<T>, Activations::position<Softmax>, product<T>,  weight_gradient<T>, transpose<T>, activate<T>, through_activation<T>,
     loss<T>,        find_optimizer, slots,           prepare<T>,   evaluate<T>,
 };
 

@@ -17,6 +17,11 @@ constexpr size_t tile_rows = 6;
 #endif
 constexpr size_t tile_vectors = 2;
 
+template <class T>
+constexpr size_t padded(size_t columns) {
+    return (columns + lanes<T> - 1) / lanes<T> * lanes<T>;
+}
+
 template <size_t n>
 struct Constant {
     static constexpr size_t value = n;
@@ -74,6 +79,12 @@ NNFAST_INLINE void store_tile(const Tile<T, R, N>& tile, T* p, size_t stride) {
         for (size_t n = 0; n < N; ++n) store(p + r * stride + n * lanes<T>, tile[r][n]);
 }
 
+// Where row i of the panel that begins at this column lies in a matrix of w_rows rows
+template <class T, size_t N>
+NNFAST_INLINE size_t panel_row(size_t column, size_t w_rows, size_t i) {
+    return column * w_rows + i * N * lanes<T>;
+}
+
 // z = start + x W
 template <class T, size_t R, size_t N>
 void product_tile(const Product<T>& p, size_t first, size_t column) {
@@ -81,9 +92,9 @@ void product_tile(const Product<T>& p, size_t first, size_t column) {
     NNFAST_UNROLL
     for (size_t r = 0; r < R; ++r) x[r] = p.x[first + r];
     Tile<T, R, N> sum;
-    load_tile<T, R, N>(sum, p.start ? p.start + column : nullptr, 0);
-    const T* w = p.w + column;
-    for (size_t k = 0; k < p.inputs; ++k, w += p.w_stride) {
+    const T* w = p.w + panel_row<T, N>(column, p.w_rows, 0);
+    load_tile<T, R, N>(sum, p.biased ? w + p.inputs * N * lanes<T> : nullptr, 0);
+    for (size_t k = 0; k < p.inputs; ++k, w += N * lanes<T>) {
         Vec<T> v[N];
         NNFAST_UNROLL
         for (size_t n = 0; n < N; ++n) v[n] = load(w + n * lanes<T>);
@@ -113,9 +124,10 @@ void product(const Product<T>& p) {
 // parameters (gradient descent), or into `scratch` for the other optimizers
 template <class T, size_t R, size_t N>
 void weight_gradient_tile(const WeightGradient<T>& g, size_t first, size_t column, T* scratch) {
-    const size_t offset = first * g.w_stride + column;
+    constexpr size_t stride = N * lanes<T>;
+    const size_t offset = panel_row<T, N>(column, g.inputs + 1, first);
     Tile<T, R, N> sum;
-    load_tile<T, R, N>(sum, g.resume ? g.gradient + offset : nullptr, g.w_stride);
+    load_tile<T, R, N>(sum, g.resume ? g.gradient + offset : nullptr, stride);
     const T* delta = g.delta + column;
     for (size_t k = 0; k < g.rows; ++k, delta += g.delta_stride) {
         const T* x = g.x[k] + first;
@@ -130,51 +142,43 @@ void weight_gradient_tile(const WeightGradient<T>& g, size_t first, size_t colum
         }
     }
     if (!g.update) {
-        store_tile<T, R, N>(sum, g.gradient + offset, g.w_stride);
+        store_tile<T, R, N>(sum, g.gradient + offset, stride);
     } else if (g.update->optimizer == Optimizers::position<GradientDescent>) {
         Tile<T, R, N> p;
         Vec<T> none{};
-        load_tile<T, R, N>(p, g.p + offset, g.w_stride);
+        load_tile<T, R, N>(p, g.p + offset, stride);
         NNFAST_UNROLL
         for (size_t r = 0; r < R; ++r)
             NNFAST_UNROLL
             for (size_t n = 0; n < N; ++n)
                 GradientDescent::update<T>(g.update->factors, sum[r][n], p[r][n], none, none);
-        store_tile<T, R, N>(p, g.p + offset, g.w_stride);
+        store_tile<T, R, N>(p, g.p + offset, stride);
     } else {
-        store_tile<T, R, N>(sum, scratch, N * lanes<T>);
+        store_tile<T, R, N>(sum, scratch, stride);
     }
 }
 
-// One step of an optimizer that keeps state, over a block whose gradient has just been computed
-template <class Optimizer, class T>
-NNFAST_INLINE void update_block(const WeightGradient<T>& g, size_t offset, size_t rows, size_t columns,
-                                const T* gradient) {
-    for (size_t r = 0; r < rows; ++r)
-        for (size_t c = 0; c < columns; c += lanes<T>) {
-            const size_t i = offset + r * g.w_stride + c;
-            Vec<T> state[most_slots] = {};
-            Vec<T> p = load(g.p + i);
-            for (size_t s = 0; s < Optimizer::slots; ++s) state[s] = load(g.state[s] + i);
-            Optimizer::template update<T>(g.update->factors, load(gradient + r * columns + c), p,
-                                          state[0], state[1]);
-            store(g.p + i, p);
-            for (size_t s = 0; s < Optimizer::slots; ++s) store(g.state[s] + i, state[s]);
-        }
-}
-
+// One step of the optimizer over `count` consecutive parameters whose gradient has just been computed
 template <class T>
-void update_block(const WeightGradient<T>& g, size_t offset, size_t rows, size_t columns,
-                  const T* gradient) {
+void update_block(const WeightGradient<T>& g, size_t offset, size_t count, const T* gradient) {
     Optimizers::visit(g.update->optimizer, [&](auto optimizer) {
-        update_block<decltype(optimizer)>(g, offset, rows, columns, gradient);
+        using Optimizer = decltype(optimizer);
+        for (size_t i = 0; i < count; i += lanes<T>) {
+            Vec<T> state[most_slots] = {};
+            Vec<T> p = load(g.p + offset + i);
+            for (size_t s = 0; s < Optimizer::slots; ++s) state[s] = load(g.state[s] + offset + i);
+            Optimizer::template update<T>(g.update->factors, load(gradient + i), p, state[0],
+                                          state[1]);
+            store(g.p + offset + i, p);
+            for (size_t s = 0; s < Optimizer::slots; ++s) store(g.state[s] + offset + i, state[s]);
+        }
     });
 }
 
-// The bias row: the sum of delta over the rows
+// The bias's row: the sum of delta over the rows
 template <class T, size_t N>
 void bias_gradient_tile(const WeightGradient<T>& g, size_t column) {
-    const size_t offset = g.inputs * g.w_stride + column;
+    const size_t offset = panel_row<T, N>(column, g.inputs + 1, g.inputs);
     Tile<T, 1, N> sum;
     load_tile<T, 1, N>(sum, g.resume ? g.gradient + offset : nullptr, 0);
     for (size_t k = 0; k < g.rows; ++k)
@@ -184,54 +188,65 @@ void bias_gradient_tile(const WeightGradient<T>& g, size_t column) {
     if (!g.update) return store_tile<T, 1, N>(sum, g.gradient + offset, 0);
     T scratch[N * lanes<T>];
     store_tile<T, 1, N>(sum, scratch, 0);
-    update_block(g, offset, 1, N * lanes<T>, scratch);
+    update_block(g, offset, N * lanes<T>, scratch);
 }
 
 template <class T>
 void weight_gradient(const WeightGradient<T>& g) {
     const bool keeps_state =
         g.update && g.update->optimizer != Optimizers::position<GradientDescent>;
-    const size_t last = g.last < g.inputs ? g.last : g.inputs;
     T scratch[tile_rows * tile_vectors * lanes<T>];
     for_panels<T>(g.columns, [&](size_t column, auto n) {
         constexpr size_t N = decltype(n)::value;
-        for_tiles(last - g.first, [&](size_t first, size_t rows) {
+        for_tiles(g.inputs, [&](size_t first, size_t rows) {
             with_rows(rows, [&](auto r) {
-                weight_gradient_tile<T, decltype(r)::value, N>(g, g.first + first, column, scratch);
+                weight_gradient_tile<T, decltype(r)::value, N>(g, first, column, scratch);
             });
             if (keeps_state)
-                update_block(g, (g.first + first) * g.w_stride + column, rows, N * lanes<T>,
+                update_block(g, panel_row<T, N>(column, g.inputs + 1, first), rows * N * lanes<T>,
                              scratch);
         });
-        if (g.last > g.inputs) bias_gradient_tile<T, N>(g, column);
+        if (g.biased) bias_gradient_tile<T, N>(g, column);
     });
 }
 
-// destination (columns, rows) = source^T, a square of vectors at a time; rows past the end count as 0
+// The square of rows i.. and columns j.. of W goes to rows j.. and columns i.. of W^T.
 template <class T>
-void transpose(size_t rows, size_t columns, const T* source, size_t source_stride, T* destination,
-               size_t destination_stride) {
+NNFAST_INLINE void transpose_square(const T* w, size_t w_stride, size_t rows, T* wt, size_t wt_stride,
+                                    size_t columns) {
     constexpr size_t L = lanes<T>;
-    for (size_t row = 0; row < rows; row += L)
-        for (size_t column = 0; column < columns; column += L) {
-            Vec<T> a[L], b[L];
-            NNFAST_UNROLL
-            for (size_t i = 0; i < L; ++i)
-                a[i] = row + i < rows ? load(source + (row + i) * source_stride + column) : Vec<T>{};
-            // interleaving row i with row i + L/2, log2 L times, turns rows into columns
-            NNFAST_UNROLL
-            for (size_t step = 1; step < L; step *= 2) {
-                NNFAST_UNROLL
-                for (size_t i = 0; i < L / 2; ++i)
-                    interleave<T>(a[i], a[i + L / 2], b[2 * i], b[2 * i + 1]);
-                NNFAST_UNROLL
-                for (size_t i = 0; i < L; ++i) a[i] = b[i];
-            }
-            NNFAST_UNROLL
-            for (size_t i = 0; i < L; ++i)
-                if (column + i < columns)
-                    store(destination + (column + i) * destination_stride + row, a[i]);
-        }
+    Vec<T> a[L], b[L];
+    NNFAST_UNROLL
+    for (size_t i = 0; i < L; ++i) a[i] = i < rows ? load(w + i * w_stride) : Vec<T>{};
+    // interleaving row i with row i + L/2, log2 L times, turns rows into columns
+    NNFAST_UNROLL
+    for (size_t step = 1; step < L; step *= 2) {
+        NNFAST_UNROLL
+        for (size_t i = 0; i < L / 2; ++i)
+            interleave<T>(a[i], a[i + L / 2], b[2 * i], b[2 * i + 1]);
+        NNFAST_UNROLL
+        for (size_t i = 0; i < L; ++i) a[i] = b[i];
+    }
+    NNFAST_UNROLL
+    for (size_t i = 0; i < L; ++i)
+        if (i < columns) store(wt + i * wt_stride, a[i]);
+}
+
+template <class T>
+void transpose(size_t first, size_t rows, size_t outputs, const T* w, size_t w_rows, T* wt) {
+    constexpr size_t L = lanes<T>;
+    for_panels<T>(padded<T>(outputs), [&](size_t column, auto n) {
+        constexpr size_t N = decltype(n)::value;
+        for_panels<T>(padded<T>(rows), [&](size_t row, auto m) {
+            constexpr size_t M = decltype(m)::value;
+            for (size_t i = 0; i < M * L && row + i < rows; i += L)
+                for (size_t j = 0; j < N * L && column + j < outputs; j += L)
+                    transpose_square<T>(
+                        w + panel_row<T, N>(column, w_rows, first + row + i) + j, N * L,
+                        rows - row - i, wt + panel_row<T, M>(row, outputs, column + j) + i, M * L,
+                        outputs - column - j);
+        });
+    });
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ def read(path: StrPath) -> tuple[dict[str, Array], dict[str, str]]:
         try:
             size = os.fstat(file.fileno()).st_size - 8
             length = int.from_bytes(file.read(8), "little")
-            _require(2 <= length <= min(size, _MAX_HEADER), "it is not an nnfast file or cut short")
+            _require(length <= min(size, _MAX_HEADER), "it is not an nnfast file or cut short")
             entries, metadata = _parse(file.read(length), size - length)
             for _, _, name, dtype, shape in entries:
                 array = np.empty(shape, dtype)
@@ -148,8 +148,7 @@ def _replace(target: Path, prefix: str, header: bytes, arrays: Iterator[Array]) 
             if mode is not None:
                 os.chmod(temporary, mode)
             file.write(header)
-            for array in arrays:
-                file.write(array.astype(f"<{array.dtype.str[1:]}", copy=False).tobytes())
+            file.writelines(a.astype(f"<{a.dtype.str[1:]}", copy=False).tobytes() for a in arrays)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
