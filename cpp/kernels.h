@@ -64,6 +64,41 @@ struct Block {
     T* data;
 };
 
+// A network whose parameters lie as in the user's array, without padding, and whose `units` activations
+// are the inputs, then those of each layer from `place`; `below` is the place of a layer's inputs.
+struct TinyLayer {
+    size_t inputs, outputs;
+    int activation;
+    bool bias;
+    size_t flat, below, place;
+};
+
+struct TinyNetwork {
+    const TinyLayer* layers;
+    size_t layer_count, inputs, outputs, units, parameters;
+    int loss;
+};
+
+// `epochs` times the updates of the batches that rows [first, last) are cut into, in the order given,
+// or as they lie (null). losses[epoch] grows by the loss summed over the rows. step: updates before.
+// p and state are padded with zeros to 64 bytes. room: 64-byte aligned, zero at first, 64 bytes for
+// each parameter (rounded up to 64), two for each unit, one for each output.
+template <class T>
+struct TinyTask {
+    TinyNetwork net;
+    int optimizer;
+    const double* hyperparameters;
+    uint64_t step;
+    T* p;
+    T* state[most_slots];
+    T* room;
+    const T* x;
+    const T* y;
+    const uint32_t* order;
+    size_t first, last, batch_size, epochs;
+    double* losses;
+};
+
 template <class T>
 struct Kernels {
     size_t lanes;  // numbers in a vector
@@ -84,6 +119,7 @@ struct Kernels {
     int (*find_optimizer)(const char* name, const double* hyperparameters);
     size_t (*slots)(int optimizer);
     void (*prepare)(const double* hyperparameters, uint64_t t, Update<T>& update);
+    void (*tiny_train)(const TinyTask<T>&);
     // y = f(x) for a function of math.h by its position in `functions`
     void (*evaluate)(int function, size_t n, const T* x, T* y);
 };

@@ -63,6 +63,14 @@ void Network<T>::unpack(const T* padded, T* flat) const {
     });
 }
 
+// Beyond, the sums of the gradient, 64 bytes a parameter, leave the first-level cache.
+template <class T>
+bool Network<T>::is_tiny() const {
+    size_t widest = 0;
+    for (const auto& layer : layers) widest = std::max({widest, layer.inputs, layer.outputs});
+    return widest <= 16 && parameter_count <= 512;
+}
+
 // Activations and deltas of a chunk fill about half a megabyte; wide layers need enough rows to pay
 // for reading their weights. The same for every instruction set, because the loss is summed by chunk.
 template <class T>

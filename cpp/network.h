@@ -35,6 +35,9 @@ struct Network {
     template <class F>
     void for_runs(F f) const;
 
+    // Narrow enough for the kernels that take a sample per lane.
+    bool is_tiny() const;
+
     // Rows that go through all layers together, so that they stay in cache.
     size_t chunk_rows() const;
     // multiplications per row, forward

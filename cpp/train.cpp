@@ -70,8 +70,11 @@ private:
     size_t done_ = 0;
 };
 
-// Threads for a job of this many multiplications in one piece: none where they cost more than they bring.
-size_t team_size(size_t threads, size_t work) { return work < 1'000'000 ? 1 : threads; }
+// Threads for a job of this many multiplications in one piece: one for each 500,000 at the most, for
+// fewer cost more than a thread brings.
+size_t team_size(size_t threads, size_t work) {
+    return std::clamp<size_t>(work / 500'000, 1, threads);
+}
 
 }  // namespace
 
@@ -130,31 +133,113 @@ void forward(const Network<T>& network, const T* parameters, const T* x, size_t 
 template <class T>
 Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer, const T* parameters,
                     const T* slots)
-    : network_(network), optimizer_(optimizer), weights_(network.padded_count) {
-    update_.optimizer =
-        network.kernels.find_optimizer(optimizer.name, optimizer.hyperparameters);
+    : network_(network),
+      optimizer_(optimizer),
+      tiny_(network.is_tiny()),
+      weights_(tiny_ ? network.parameter_count + 64 / sizeof(T) : network.padded_count) {
+    const auto copy = [&](const T* from, T* to) {
+        tiny_ ? std::copy_n(from, network.parameter_count, to), void() : network.pack(from, to);
+    };
+    update_.optimizer = network.kernels.find_optimizer(optimizer.name, optimizer.hyperparameters);
     slots_ = network.kernels.slots(update_.optimizer);
-    network.pack(parameters, weights_.get());
+    copy(parameters, weights_.get());
     for (size_t s = 0; s < slots_; ++s) {
-        state_.emplace_back(network.padded_count);
-        network.pack(slots + s * network.parameter_count, state_.back().get());
+        state_.emplace_back(tiny_ ? network.parameter_count + 64 / sizeof(T) : network.padded_count);
+        copy(slots + s * network.parameter_count, state_.back().get());
     }
 }
+
+template <class T>
+void Trainer<T>::finish(T* parameters, T* slots) const {
+    const auto copy = [&](const T* from, T* to) {
+        tiny_ ? std::copy_n(from, network_.parameter_count, to), void() : network_.unpack(from, to);
+    };
+    copy(weights_.get(), parameters);
+    for (size_t s = 0; s < slots_; ++s)
+        copy(state_[s].get(), slots + s * network_.parameter_count);
+}
+
+template <class T>
+struct Trainer<T>::Plan {
+    const Data<T>& data;
+    size_t epochs, batch_size;
+    bool shuffle;
+    double* losses;
+    Watch& watch;
+};
 
 template <class T>
 void Trainer<T>::run(const Data<T>& data, size_t epochs, size_t batch_size, bool shuffle,
                      size_t threads, double* losses, const std::function<bool()>& interrupted) {
     batch_size = std::min(batch_size, data.rows);
-    const size_t most = std::min(network_.chunk_rows(), batch_size), work = network_.work();
+    Watch watch(interrupted);
+    const Plan plan{data, epochs, batch_size, shuffle && batch_size < data.rows, losses, watch};
+    tiny_ ? run_tiny(plan) : run_chunks(plan, threads);
+}
+
+// Many epochs, or a part of one, in each call of the kernel, about a millisecond long.
+template <class T>
+void Trainer<T>::run_tiny(const Plan& plan) {
+    const size_t rows = plan.data.rows, batch = plan.batch_size, lanes = network_.kernels.lanes;
+    std::vector<TinyLayer> layers;
+    size_t units = network_.layers.front().inputs, below = 0;
+    for (const auto& layer : network_.layers) {
+        layers.push_back({layer.inputs, layer.outputs, layer.activation, layer.bias, layer.flat, below,
+                          units});
+        below = units;
+        units += layer.outputs;
+    }
+    const size_t inputs = network_.layers.front().inputs, outputs = network_.layers.back().outputs;
+    const size_t count = network_.parameter_count;
+    Buffer<T> room((count + 64 + 2 * units + outputs) * (64 / sizeof(T)));
+    std::vector<uint32_t> order(plan.shuffle ? rows : 0);
+
+    TinyTask<T> task{};
+    task.net = {layers.data(), layers.size(), inputs, outputs, units, count, network_.loss};
+    task.optimizer = update_.optimizer;
+    task.hyperparameters = optimizer_.hyperparameters;
+    task.p = weights_.get();
+    for (size_t s = 0; s < slots_; ++s) task.state[s] = state_[s].get();
+    task.room = room.get();
+    task.x = plan.data.x;
+    task.y = plan.data.y;
+    task.order = plan.shuffle ? order.data() : nullptr;
+    task.batch_size = batch;
+
+    const size_t batch_work = (std::min(batch, lanes) + lanes) * count;
+    const size_t batches = (rows + batch - 1) / batch;
+    const size_t most = std::max<size_t>(1, 2'000'000 / batch_work);  // batches in a call
+    for (size_t epoch = 0; epoch < plan.epochs; epoch += task.epochs) {
+        if (plan.shuffle) shuffle_rows(order, shuffle_state);
+        task.epochs = plan.shuffle ? 1 : std::clamp<size_t>(most / batches, 1, plan.epochs - epoch);
+        task.losses = plan.losses + epoch;
+        std::fill_n(task.losses, task.epochs, 0.0);
+        for (size_t first = 0; first < batches; first += most) {
+            const size_t last = task.epochs > 1 ? batches : std::min(batches, first + most);
+            if (plan.watch.stop((last - first) * task.epochs * batch_work)) return;
+            task.first = first * batch;
+            task.last = std::min(last * batch, rows);
+            task.step = step;
+            network_.kernels.tiny_train(task);
+            step += (last - first) * task.epochs;
+        }
+        for (size_t e = 0; e < task.epochs; ++e) task.losses[e] /= static_cast<double>(rows);
+    }
+}
+
+template <class T>
+void Trainer<T>::run_chunks(const Plan& plan, size_t threads) {
+    const auto& data = plan.data;
+    const size_t batch_size = plan.batch_size, work = network_.work();
+    const size_t most = std::min(network_.chunk_rows(), batch_size);
     Team team(team_size(threads, most * work));
     Pass<T> pass(network_, weights_.get(), most, true, team);
     Rows<T> rows(network_, data, most);
     Buffer<T> gradient(batch_size > most ? network_.padded_count : 0);
-    Watch watch(interrupted);
-    std::vector<uint32_t> order(shuffle && batch_size < data.rows ? data.rows : 0);
+    std::vector<uint32_t> order(plan.shuffle ? data.rows : 0);
 
-    for (size_t epoch = 0; epoch < epochs; ++epoch) {
-        if (!order.empty()) shuffle_rows(order, shuffle_state);
+    for (size_t epoch = 0; epoch < plan.epochs; ++epoch) {
+        if (plan.shuffle) shuffle_rows(order, shuffle_state);
         double loss = 0;
         for (size_t start = 0; start < data.rows; start += batch_size) {
             const size_t end = std::min(start + batch_size, data.rows);
@@ -163,8 +248,8 @@ void Trainer<T>::run(const Data<T>& data, size_t epochs, size_t batch_size, bool
             for (size_t first = start; first < end; first += most) {
                 const size_t count = std::min(most, end - first);
                 // an update that is given up here has changed nothing yet
-                if (watch.stop(count * work)) return;
-                rows.select(order.empty() ? nullptr : order.data(), first, count);
+                if (plan.watch.stop(count * work)) return;
+                rows.select(plan.shuffle ? order.data() : nullptr, first, count);
                 WeightGradient<T> target{};
                 target.gradient = gradient.get();
                 target.resume = first > start;
@@ -175,15 +260,8 @@ void Trainer<T>::run(const Data<T>& data, size_t epochs, size_t batch_size, bool
             }
             ++step;
         }
-        losses[epoch] = loss / static_cast<double>(data.rows);
+        plan.losses[epoch] = loss / static_cast<double>(data.rows);
     }
-}
-
-template <class T>
-void Trainer<T>::finish(T* parameters, T* slots) const {
-    network_.unpack(weights_.get(), parameters);
-    for (size_t s = 0; s < slots_; ++s)
-        network_.unpack(state_[s].get(), slots + s * network_.parameter_count);
 }
 
 #define NNFAST_INSTANTIATE(T)                                                                     \

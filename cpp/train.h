@@ -39,20 +39,25 @@ public:
     // Trains on; losses[epoch] is the mean over its rows, each batch measured before its update.
     // `interrupted` is asked about every 50 ms; true ends the training between two updates.
     void run(const Data<T>& data, size_t epochs, size_t batch_size, bool shuffle, size_t threads,
-               double* losses, const std::function<bool()>& interrupted);
+             double* losses, const std::function<bool()>& interrupted);
 
     // Copies the results back.
     void finish(T* parameters, T* slots) const;
 
-    uint64_t step = 0;            // updates made
-    uint64_t shuffle_state = 0;   // of the generator below
+    uint64_t step = 0;           // updates made
+    uint64_t shuffle_state = 0;  // of the generator below
 
 private:
+    struct Plan;
+    void run_tiny(const Plan& plan);
+    void run_chunks(const Plan& plan, size_t threads);
+
     const Network<T>& network_;
     const Optimizer optimizer_;
     Update<T> update_{};
+    const bool tiny_;
     size_t slots_;
-    Buffer<T> weights_;
+    Buffer<T> weights_;  // padded as network_.pack does, or as they are for tiny networks
     std::vector<Buffer<T>> state_;
 };
 

@@ -4,6 +4,7 @@
 // namespace and uses no standard library code, so that no function compiled for one processor can be
 // merged by the linker with the same function compiled for another.
 #include "tile.h"
+#include "tiny.h"
 
 namespace nnfast::NNFAST_ISA {
 namespace {
@@ -157,7 +158,7 @@ void evaluate(int function, size_t n, const T* x, T* y) {
 template <class T>
 constexpr Kernels<T> kernels = {
     lanes<T>, tile_vectors * lanes<T>, Activations::position<Softmax>, product<T>,  weight_gradient<T>, transpose<T>, activate<T>, through_activation<T>,
-    loss<T>,        find_optimizer, slots,           prepare<T>,   evaluate<T>,
+    loss<T>,        find_optimizer, slots,           prepare<T>, tiny_train<T>,   evaluate<T>,
 };
 
 }  // namespace

@@ -222,8 +222,10 @@ NNFAST_INLINE void transpose_square(const T* w, size_t w_stride, size_t rows, T*
     NNFAST_UNROLL
     for (size_t step = 1; step < L; step *= 2) {
         NNFAST_UNROLL
-        for (size_t i = 0; i < L / 2; ++i)
-            interleave<T>(a[i], a[i + L / 2], b[2 * i], b[2 * i + 1]);
+        for (size_t i = 0; i < L / 2; ++i) {
+            b[2 * i] = interleaved<T, 0>(a[i], a[i + L / 2]);
+            b[2 * i + 1] = interleaved<T, 1>(a[i], a[i + L / 2]);
+        }
         NNFAST_UNROLL
         for (size_t i = 0; i < L; ++i) a[i] = b[i];
     }

@@ -171,25 +171,76 @@ NNFAST_INLINE Vec<double> sqrt(Vec<double> v) {
 }
 #endif
 
-// a's and b's lanes taken in turn: a0 b0 a1 b1 ..., first the lower half of them, then the upper.
-template <class T>
-NNFAST_INLINE void interleave(Vec<T> a, Vec<T> b, Vec<T>& lower, Vec<T>& upper) {
-    constexpr size_t n = lanes<T>;
-    if constexpr (n == 2) {
-        lower = __builtin_shufflevector(a, b, 0, 2);
-        upper = __builtin_shufflevector(a, b, 1, 3);
-    } else if constexpr (n == 4) {
-        lower = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-        upper = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    } else if constexpr (n == 8) {
-        lower = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
-        upper = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-    } else {
-        lower = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7,
-                                        23);
-        upper = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30,
-                                        15, 31);
+template <size_t... i>
+struct Indices {};
+template <size_t n, size_t... i>
+struct Counted : Counted<n - 1, n - 1, i...> {};
+template <size_t... i>
+struct Counted<0, i...> {
+    using Type = Indices<i...>;
+};
+
+// Lane i of the result is lane Choice::at(i) of a and b, those of b counted on from those of a.
+template <class T, class Choice, size_t... i>
+NNFAST_INLINE Vec<T> shuffle(Vec<T> a, Vec<T> b, Indices<i...>) {
+    return __builtin_shufflevector(a, b, Choice::at(i)...);
+}
+
+// Of the blocks of `size` lanes in a, then in b: the lower (part 0) or the upper half (part 1)
+template <size_t size, size_t part>
+struct HalfBlocks {
+    static constexpr size_t at(size_t i) {
+        return i / (size / 2) * size + i % (size / 2) + part * (size / 2);
     }
+};
+
+// The lanes of a and b in turn, a0 b0 a1 b1 ...: the first half of them (part 0) or the second
+template <class T, size_t part>
+struct Interleaved {
+    static constexpr size_t at(size_t i) {
+        return i / 2 + i % 2 * lanes<T> + part * (lanes<T> / 2);
+    }
+};
+
+template <class T, size_t part>
+NNFAST_INLINE Vec<T> interleaved(Vec<T> a, Vec<T> b) {
+    return shuffle<T, Interleaved<T, part>>(a, b, typename Counted<lanes<T>>::Type{});
+}
+
+// The sum over the lanes of each of `lanes` groups of 64 bytes, group by group: folded in halves, as
+// in Sum. After a fold a register holds `blocks` groups side by side.
+template <class T, size_t blocks = 1>
+NNFAST_INLINE Vec<T> fold(const Vec<T>* v) {
+    if constexpr (blocks == lanes<T>) {
+        return v[0];
+    } else {
+        constexpr size_t size = lanes<T> / blocks, count = lanes<T> / (2 * blocks);
+        using Order = typename Counted<lanes<T>>::Type;
+        Vec<T> half[count];
+        NNFAST_UNROLL
+        for (size_t i = 0; i < count; ++i)
+            half[i] = shuffle<T, HalfBlocks<size, 0>>(v[2 * i], v[2 * i + 1], Order{}) +
+                      shuffle<T, HalfBlocks<size, 1>>(v[2 * i], v[2 * i + 1], Order{});
+        return fold<T, 2 * blocks>(half);
+    }
+}
+
+template <class T>
+NNFAST_INLINE Vec<T> sums_of_groups(const T* groups) {
+    constexpr size_t parts = 64 / vector_bytes;
+    Vec<T> v[lanes<T>];
+    NNFAST_UNROLL
+    for (size_t i = 0; i < lanes<T>; ++i) {
+        Vec<T> part[parts];
+        NNFAST_UNROLL
+        for (size_t j = 0; j < parts; ++j)
+            part[j] = load(groups + i * (64 / sizeof(T)) + j * lanes<T>);
+        NNFAST_UNROLL
+        for (size_t half = parts / 2; half > 0; half /= 2)
+            for (size_t j = 0; j < half; ++j) part[j] = part[j] + part[j + half];
+        v[i] = part[0];
+    }
+    return fold<T>(v);
 }
 
 // Lanes added up in one order for every instruction set: the sum is held in 64 bytes, however many

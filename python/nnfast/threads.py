@@ -7,6 +7,8 @@ import operator
 import os
 from pathlib import Path
 
+MOST = 1024
+
 _chosen: int | None = None
 
 
@@ -25,17 +27,17 @@ def get_num_threads() -> int:
 def set_num_threads(n: int) -> None:
     """Let one call use up to n threads.
 
-    Raises TypeError unless n is a whole number, ValueError unless it is at least 1.
+    Raises TypeError unless n is a whole number, ValueError unless it is from 1 to 1024.
     """
     global _chosen
     if isinstance(n, bool):
-        raise TypeError(f"set_num_threads({n!r}): expected a whole number, at least 1.")
+        raise TypeError(f"set_num_threads({n!r}): expected a whole number.")
     try:
         count = operator.index(n)
     except TypeError:
-        raise TypeError(f"set_num_threads({n!r}): expected a whole number, at least 1.") from None
-    if count < 1:
-        raise ValueError(f"set_num_threads({count}): expected at least 1.")
+        raise TypeError(f"set_num_threads({n!r}): expected a whole number.") from None
+    if not 1 <= count <= MOST:
+        raise ValueError(f"set_num_threads({count}): expected a number from 1 to {MOST}.")
     _chosen = count
 
 
@@ -47,7 +49,7 @@ def _default() -> int:
         if text.isdecimal() and int(text) > 0:
             limits.append(int(text))
             break
-    return max(1, min(limits))
+    return max(1, min(*limits, MOST))
 
 
 def _processors() -> int:

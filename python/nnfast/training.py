@@ -81,6 +81,8 @@ class Progress:
         self.start = self.last = time.monotonic()
         self.stream = sys.stdout
         self.style = int(_is_interactive(self.stream)) if verbose == "auto" else int(verbose)
+        if self.stream is None:  # Python without a console, such as pythonw
+            self.style = 0
         self.silence = self.SILENCE if verbose == "auto" else 0.0
         self.width = 0
 
@@ -116,7 +118,8 @@ class Progress:
 
 
 def _is_interactive(stream: Any) -> bool:
-    return stream.isatty() or type(stream).__module__.startswith("ipykernel")
+    isatty = getattr(stream, "isatty", None)  # a replaced stdout may have nothing but write
+    return bool(isatty and isatty()) or type(stream).__module__.startswith("ipykernel")
 
 
 def _duration(seconds: float) -> str:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from nnfast.formulas import LOSSES
 from nnfast.levels.contract import Architecture, Array
 
+REAL = (int, float, np.integer, np.floating, np.bool_)
+
 
 def choice(what: str, name: object, choices: Collection[str]) -> str:
     """`name`, if it is one of the choices."""
@@ -29,8 +31,10 @@ def whole_number(what: str, value: object, least: int = 1) -> int:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{what} is {value!r}; expected a whole number.") from None
-    if not least <= number < 2**62:
+    if number < least:
         raise ValueError(f"{what} is {number}; expected at least {least}.")
+    if number >= 2**62:
+        raise ValueError(f"{what} is too large; expected a whole number below 2**62.")
     return number
 
 
@@ -57,16 +61,23 @@ def numeric_array(name: str, value: Any, dtype: str) -> Array:
             f"{name} holds {array.dtype} values; expected real numbers. "
             "Turn categories and dates into numbers first."
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
 
 
 def _from_objects(name: str, array: NDArray[Any]) -> NDArray[Any]:
     """Numbers out of an array of objects; a text, None or anything else is named."""
+    numbers = np.empty(array.shape)
     for position, item in np.ndenumerate(array):
-        if not isinstance(item, (int, float, np.number, np.bool_)) or isinstance(item, complex):
+        # a timedelta64 is a kind of integer to NumPy
+        if not isinstance(item, REAL) or isinstance(item, np.timedelta64):
             raise TypeError(f"{name}{list(position) or ''} is {item!r}; expected a real number.")
-    return array.astype(np.float64)
+        try:
+            with np.errstate(over="ignore"):
+                numbers[position] = item
+        except OverflowError:  # a whole number above 1.8e308
+            numbers[position] = np.inf
+    return numbers
 
 
 def require_finite(name: str, array: Array, dtype: str) -> None:

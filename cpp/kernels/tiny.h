@@ -1,0 +1,240 @@
+// Tiny networks, whose layers are narrower than a few vectors: a lane is a sample, a unit's activations
+// are one vector, and every weight is a broadcast. No product is transposed and nothing is padded but
+// the batch, so an update is a few hundred instructions and the loop over them stays in this file.
+#pragma once
+
+#include "tile.h"
+
+namespace nnfast::NNFAST_ISA {
+namespace {
+
+// A training's memory: a and delta of all units, targets, and the gradient with one sum per lane
+template <class T>
+struct TinyRoom {
+    Vec<T>* a;      // inputs, then the units of each layer
+    Vec<T>* delta;  // the same places
+    Vec<T>* y;
+    T* gradient;    // 64 bytes a parameter
+};
+
+// z of a softmax layer minus its log-sum-exp, sample by sample
+template <class T>
+NNFAST_INLINE void tiny_normalise(Vec<T>* z, size_t outputs) {
+    Vec<T> top = z[0], sum{};
+    for (size_t o = 1; o < outputs; ++o) top = select<T>(z[o] > top, z[o], top);
+    for (size_t o = 0; o < outputs; ++o) sum = sum + exp<T>(z[o] - top);
+    const Vec<T> log_sum = log<T>(sum);
+    for (size_t o = 0; o < outputs; ++o) z[o] = z[o] - top - log_sum;
+}
+
+// z = b + x W
+template <class T>
+NNFAST_INLINE void tiny_product(const TinyLayer& layer, const T* p, const Vec<T>* x, Vec<T>* z) {
+    const T* w = p + layer.flat;
+    for (size_t o = 0; o < layer.outputs; ++o) {
+        Vec<T> sum = layer.bias ? fill(w[layer.inputs * layer.outputs + o]) : Vec<T>{};
+        for (size_t i = 0; i < layer.inputs; ++i) sum = fma(fill(w[i * layer.outputs + o]), x[i], sum);
+        z[o] = sum;
+    }
+}
+
+template <class T>
+NNFAST_INLINE void tiny_activate(const TinyLayer& layer, Vec<T>* z) {
+    Activations::visit(layer.activation, [&](auto f) {
+        if constexpr (Same<decltype(f), Softmax>::value) tiny_normalise<T>(z, layer.outputs);
+        for (size_t o = 0; o < layer.outputs; ++o) z[o] = decltype(f)::template value<T>(z[o]);
+    });
+}
+
+// dLoss/dz from dLoss/da
+template <class T>
+NNFAST_INLINE void tiny_through_activation(const TinyLayer& layer, const Vec<T>* a, Vec<T>* delta) {
+    Activations::visit(layer.activation, [&](auto f) {
+        if constexpr (Same<decltype(f), Softmax>::value) {
+            Vec<T> mean{};
+            for (size_t o = 0; o < layer.outputs; ++o) mean = fma(a[o], delta[o], mean);
+            for (size_t o = 0; o < layer.outputs; ++o) delta[o] = a[o] * (delta[o] - mean);
+        } else {
+            for (size_t o = 0; o < layer.outputs; ++o)
+                delta[o] = delta[o] * decltype(f)::template slope<T>(a[o]);
+        }
+    });
+}
+
+// The loss of each sample; z becomes a, and delta = scale dLoss/dz in the first `count` lanes, else 0.
+template <class T>
+NNFAST_INLINE Vec<T> tiny_loss(int loss, const TinyLayer& layer, Vec<T>* z, const Vec<T>* y,
+                               size_t count, T scale, Vec<T>* delta) {
+    Vec<T> sum{};
+    Losses::visit(loss, [&](auto l) {
+        using L = decltype(l);
+        const T factor = L::mean ? scale / T(layer.outputs) : scale;
+        const auto apply = [&](auto f) {
+            using F = decltype(f);
+            constexpr bool unpaired = Same<typename L::Paired, Unpaired>::value;
+            if constexpr (Same<F, Softmax>::value) tiny_normalise<T>(z, layer.outputs);
+            for (size_t o = 0; o < layer.outputs; ++o) {
+                const Vec<T> a = F::template value<T>(z[o]);
+                sum = sum + L::template value<T>(z[o], a, y[o]);
+                const Vec<T> d = L::template delta<T>(a, y[o]) * fill(factor);
+                delta[o] = keep_first<T>(d, count);
+                z[o] = a;
+            }
+            if constexpr (unpaired) tiny_through_activation<T>(layer, z, delta);
+        };
+        if constexpr (Same<typename L::Paired, Unpaired>::value)
+            Activations::visit(layer.activation, apply);
+        else
+            apply(typename L::Paired{});
+        if constexpr (L::mean) sum = sum / fill(T(layer.outputs));
+    });
+    return keep_first<T>(sum, count);
+}
+
+// delta of the layer below = (delta W^T) * slope
+template <class T>
+NNFAST_INLINE void tiny_product_back(const TinyLayer& layer, const T* p, const Vec<T>* delta,
+                                     Vec<T>* below) {
+    const T* w = p + layer.flat;
+    for (size_t i = 0; i < layer.inputs; ++i) {
+        Vec<T> sum{};
+        for (size_t o = 0; o < layer.outputs; ++o)
+            sum = fma(fill(w[i * layer.outputs + o]), delta[o], sum);
+        below[i] = sum;
+    }
+}
+
+// Rows of the data as vectors, one per column, a lane a row; the lanes after `count` repeat the last.
+template <class T>
+NNFAST_INLINE void gather(const T* data, size_t columns, const uint32_t* order, size_t first,
+                          size_t count, Vec<T>* vectors) {
+    for (size_t c = 0; c < columns; ++c) {
+        T numbers[lanes<T>];
+        for (size_t s = 0; s < lanes<T>; ++s) {
+            const size_t row = first + (s < count ? s : count - 1);
+            numbers[s] = data[(order ? order[row] : row) * columns + c];
+        }
+        vectors[c] = load(numbers);
+    }
+}
+
+// Forward and backward over the `count` rows in the lanes. sink(place, g) gets the gradient of every
+// parameter in every lane, a layer's after its weights were last read. Returns each row's loss.
+template <class T, class Sink>
+NNFAST_INLINE Vec<T> tiny_pass(const TinyNetwork& net, const T* p, size_t count, T scale,
+                               const TinyRoom<T>& room, Sink sink) {
+    const TinyLayer& top = net.layers[net.layer_count - 1];
+    for (size_t k = 0; k < net.layer_count; ++k) {
+        const TinyLayer& layer = net.layers[k];
+        tiny_product(layer, p, room.a + layer.below, room.a + layer.place);
+        if (k + 1 < net.layer_count) tiny_activate<T>(layer, room.a + layer.place);
+    }
+    const Vec<T> loss = tiny_loss<T>(net.loss, top, room.a + top.place, room.y, count, scale,
+                                     room.delta + top.place);
+    for (size_t k = net.layer_count; k-- > 0;) {
+        const TinyLayer& layer = net.layers[k];
+        const Vec<T>*x = room.a + layer.below, *delta = room.delta + layer.place;
+        if (k > 0) {
+            tiny_product_back(layer, p, delta, room.delta + layer.below);
+            tiny_through_activation<T>(net.layers[k - 1], x, room.delta + layer.below);
+        }
+        size_t place = layer.flat;
+        for (size_t i = 0; i < layer.inputs; ++i)
+            for (size_t o = 0; o < layer.outputs; ++o) sink(place++, x[i] * delta[o]);
+        if (layer.bias)
+            for (size_t o = 0; o < layer.outputs; ++o) sink(place++, delta[o]);
+    }
+    return loss;
+}
+
+// One optimizer step over all parameters; gradient(k) is that of `lanes` of them from number k
+template <class Optimizer, class T, class F>
+NNFAST_INLINE void tiny_update(const TinyTask<T>& t, const T* factors, F gradient) {
+    for (size_t k = 0; k < t.net.parameters; k += lanes<T>) {
+        Vec<T> state[most_slots] = {};
+        Vec<T> p = load(t.p + k);
+        for (size_t s = 0; s < Optimizer::slots; ++s) state[s] = load(t.state[s] + k);
+        Optimizer::template update<T>(factors, gradient(k), p, state[0], state[1]);
+        store(t.p + k, p);
+        for (size_t s = 0; s < Optimizer::slots; ++s) store(t.state[s] + k, state[s]);
+    }
+}
+
+// An update after every row: all lanes hold the same row.
+template <class Optimizer, class T>
+NNFAST_INLINE T tiny_row(const TinyTask<T>& t, const T* factors, const TinyRoom<T>& room, size_t row) {
+    for (size_t i = 0; i < t.net.inputs; ++i) room.a[i] = fill(t.x[row * t.net.inputs + i]);
+    for (size_t o = 0; o < t.net.outputs; ++o) room.y[o] = fill(t.y[row * t.net.outputs + o]);
+    const Vec<T> loss =
+        tiny_pass<T>(t.net, t.p, lanes<T>, T(1), room, [&](size_t place, Vec<T> g) {
+            if constexpr (Optimizer::slots == 0) {
+                Vec<T> p = fill(t.p[place]), none{};
+                Optimizer::template update<T>(factors, g, p, none, none);
+                t.p[place] = p[0];
+            } else {
+                room.gradient[place] = g[0];
+            }
+        });
+    if constexpr (Optimizer::slots > 0)
+        tiny_update<Optimizer, T>(t, factors, [&](size_t k) { return load(room.gradient + k); });
+    return loss[0];
+}
+
+// An update after the rows first, ..., end - 1 of the order
+template <class Optimizer, class T>
+NNFAST_INLINE T tiny_batch(const TinyTask<T>& t, const T* factors, const TinyRoom<T>& room, size_t first,
+                           size_t end) {
+    constexpr size_t parts = 64 / vector_bytes;
+    const T scale = T(1) / static_cast<T>(end - first);
+    Sum<T> loss;
+    for (size_t group = 0; first < end; ++group, first += lanes<T>) {
+        const size_t count = end - first < lanes<T> ? end - first : lanes<T>;
+        gather(t.x, t.net.inputs, t.order, first, count, room.a);
+        gather(t.y, t.net.outputs, t.order, first, count, room.y);
+        const auto sink = [&](size_t place, Vec<T> g) {
+            T* sums = room.gradient + place * (64 / sizeof(T));
+            T* sum = sums + group % parts * lanes<T>;
+            if (group == 0)
+                for (size_t i = 1; i < parts; ++i) store(sums + i * lanes<T>, Vec<T>{});
+            store(sum, group < parts ? g : load(sum) + g);
+        };
+        loss.add(group, tiny_pass<T>(t.net, t.p, count, scale, room, sink));
+    }
+    tiny_update<Optimizer, T>(t, factors, [&](size_t k) {
+        return sums_of_groups<T>(room.gradient + k * (64 / sizeof(T)));
+    });
+    return loss.total();
+}
+
+template <class Optimizer, class T>
+void tiny_epochs(const TinyTask<T>& t) {
+    auto* vectors = reinterpret_cast<Vec<T>*>(t.room);
+    const size_t units = t.net.units;
+    const TinyRoom<T> room{vectors, vectors + units, vectors + 2 * units,
+                           reinterpret_cast<T*>(vectors + 2 * units + t.net.outputs)};
+    uint64_t step = t.step;
+    for (size_t epoch = 0; epoch < t.epochs; ++epoch) {
+        double loss = 0;
+        for (size_t row = t.first; row < t.last; row += t.batch_size) {
+            double exact[most_factors] = {};
+            T factors[most_factors];
+            Optimizer::factors(t.hyperparameters, ++step, exact);
+            for (size_t i = 0; i < most_factors; ++i) factors[i] = static_cast<T>(exact[i]);
+            const size_t end = row + t.batch_size < t.last ? row + t.batch_size : t.last;
+            loss += static_cast<double>(
+                t.batch_size == 1
+                    ? tiny_row<Optimizer, T>(t, factors, room, t.order ? t.order[row] : row)
+                    : tiny_batch<Optimizer, T>(t, factors, room, row, end));
+        }
+        t.losses[epoch] += loss;
+    }
+}
+
+template <class T>
+void tiny_train(const TinyTask<T>& t) {
+    Optimizers::visit(t.optimizer,
+                      [&](auto optimizer) { tiny_epochs<decltype(optimizer), T>(t); });
+}
+
+}  // namespace
+}  // namespace nnfast::NNFAST_ISA

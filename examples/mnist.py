@@ -1,0 +1,48 @@
+"""Handwritten digits with the networks of M. Nielsen's "Neural Networks and Deep Learning" (2015).
+
+    python mnist.py FOLDER [--hidden 30] [--cost quadratic | cross-entropy] [--epochs 30]
+
+FOLDER holds the four MNIST files. The book's accuracies, the best epoch of one run: quadratic cost
+95.42 % with 30 hidden units and 96.59 % with 100, cross-entropy 95.49 % and 96.82 %.
+"""
+
+import argparse
+import time
+
+import nnfast as nn
+
+# loss, learning rate
+COSTS = {"quadratic": ("quadratic", 3.0), "cross-entropy": ("binary_cross_entropy", 0.5)}
+
+parser = argparse.ArgumentParser(description="Train a 784-HIDDEN-10 sigmoid network on MNIST.")
+parser.add_argument("folder", help="where the four MNIST files are")
+parser.add_argument("--hidden", type=int, default=30, help="hidden units (30)")
+parser.add_argument("--cost", choices=COSTS, default="quadratic", help="cost (quadratic)")
+parser.add_argument("--epochs", type=int, default=30, help="epochs (30)")
+parser.add_argument("--seed", type=int, default=0, help="seed of weights and shuffling (0)")
+arguments = parser.parse_args()
+
+(X, y), (X_test, y_test) = nn.datasets.load_mnist(arguments.folder)
+X, y = X[:50_000], y[:50_000]  # the book keeps the last 10,000 rows for validation
+
+loss, learning_rate = COSTS[arguments.cost]
+net = nn.Network(
+    [784, arguments.hidden, 10],
+    loss=loss,
+    init="normal",
+    bias_init="normal",
+    seed=arguments.seed,
+)
+print(net)
+
+# N(0, 1) is a wide start: an output that it saturates can stay 0 for good, and with the quadratic
+# cost and 100 hidden units most seeds lose one digit or two (about 85 %); 4 and 6 lose none.
+best = 0.0
+for epoch in range(1, arguments.epochs + 1):
+    started = time.perf_counter()
+    net.fit(X, y, batch_size=10, optimizer=nn.SGD(learning_rate))
+    seconds = time.perf_counter() - started
+    accuracy = net.evaluate(X_test, y_test)["accuracy"]
+    best = max(best, accuracy)
+    print(f"epoch {epoch:2d}  test accuracy {accuracy:.2%}  {seconds:.3f} s")
+print(f"best test accuracy {best:.2%}")

@@ -1,0 +1,127 @@
+"""Fixtures that several test files use: levels, dtypes, and `problem`, which makes random networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnfast
+from nnfast import levels
+from nnfast.formulas import LOSSES
+from nnfast.levels.compiled import SUPPORTED
+
+LEVELS = levels.available()
+COMPILED = [name for name in LEVELS if name in SUPPORTED]
+
+
+@pytest.fixture(params=LEVELS)
+def level(request):
+    """Name of a level that this machine can run."""
+    return request.param
+
+
+@pytest.fixture(params=COMPILED)
+def compiled_level(request):
+    """Name of a compiled level that this machine can run."""
+    return request.param
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20240229)
+
+
+@pytest.fixture
+def threads():
+    """A function that sets the number of threads until the test ends."""
+    before = nnfast.get_num_threads()
+    yield nnfast.set_num_threads
+    nnfast.set_num_threads(before)
+
+
+@pytest.fixture
+def problem():
+    """A function that makes a `Problem`; see `make_problem`."""
+    return make_problem
+
+
+@dataclass
+class Problem:
+    """An architecture with parameters and data, to be computed on any level."""
+
+    architecture: levels.Architecture
+    parameters: Any
+    X: Any
+    Y: Any
+    shuffle_seed: int = 0x0123456789ABCDEF
+
+    def on(self, level):
+        return levels.LEVELS[level](self.architecture)
+
+    def forward(self, level, X=None):
+        X = self.X if X is None else X
+        return np.asarray(self.on(level).forward(self.parameters, X), self.architecture.dtype)
+
+    def loss_and_gradient(self, level):
+        loss, gradient = self.on(level).loss_and_gradient(self.parameters, self.X, self.Y)
+        return float(loss), np.asarray(gradient, self.architecture.dtype)
+
+    def train(self, level, optimizer, *, calls=(1,), batch_size=None, shuffle=True):
+        """(parameters, state, losses) after one call of `train` for each number of epochs."""
+        parameters = self.parameters.copy()
+        state = levels.TrainingState.fresh(self.architecture, optimizer, self.shuffle_seed)
+        implementation = self.on(level)
+        losses = []
+        for epochs in calls:
+            losses += implementation.train(
+                parameters,
+                state,
+                self.X,
+                self.Y,
+                epochs=epochs,
+                batch_size=batch_size or len(self.X),
+                optimizer=optimizer,
+                shuffle=shuffle,
+            )
+        return parameters, state, losses
+
+
+def make_problem(
+    sizes, activations, loss, *, rows=5, dtype="float64", biases=True, seed=0
+) -> Problem:
+    """Random parameters, inputs and fitting targets.
+
+    `activations` and `biases` have one entry per layer; one value stands for all of them.
+    """
+    count = len(sizes) - 1
+    activations = (activations,) * count if isinstance(activations, str) else tuple(activations)
+    biases = (biases,) * count if isinstance(biases, bool) else tuple(biases)
+    architecture = levels.Architecture(tuple(sizes), activations, biases, loss, dtype)
+    rng = np.random.default_rng([seed, *sizes])
+    parameters = rng.standard_normal(architecture.parameter_count)
+    for W, _ in architecture.views(parameters):
+        W /= np.sqrt(max(len(W), 4))
+    X = rng.standard_normal((rows, sizes[0]))
+    Y = random_targets(rng, LOSSES[loss].targets, (rows, sizes[-1]))
+    return Problem(architecture, *(array.astype(dtype) for array in (parameters, X, Y)))
+
+
+def random_targets(rng, kind, shape):
+    """Targets of the kind that `Loss.targets` names."""
+    if kind == "any":
+        return rng.standard_normal(shape)
+    if kind == "unit":
+        return rng.random(shape)
+    if kind == "binary":
+        return rng.integers(0, 2, shape).astype(float)
+    assert kind == "distribution"
+    weights = rng.random(shape) ** 2
+    return weights / weights.sum(axis=1, keepdims=True)
