@@ -27,8 +27,12 @@ int position(const Names& names, const std::string& name) {
     throw py::value_error("the compiled core has no '" + name + "'");
 }
 
-const Kernels<float>& kernels_of(const KernelSet& set, float) { return set.f32; }
-const Kernels<double>& kernels_of(const KernelSet& set, double) { return set.f64; }
+const Kernels<float>& kernels_of(const KernelSet& set, float) {
+    return set.f32;
+}
+const Kernels<double>& kernels_of(const KernelSet& set, double) {
+    return set.f64;
+}
 
 // The numbers of an array of this shape; the Python side has made it so, memory safety asks again.
 template <class T>
@@ -41,8 +45,9 @@ T* numbers(const py::array& array, const std::vector<size_t>& shape, bool writab
     for (size_t i = 0; fits && i < shape.size(); ++i)
         fits = array.shape(static_cast<py::ssize_t>(i)) == static_cast<py::ssize_t>(shape[i]);
     if (!fits)
-        throw py::value_error("the compiled core takes C-contiguous, aligned arrays of its dtype and "
-                              "shape");
+        throw py::value_error(
+            "the compiled core takes C-contiguous, aligned arrays of its dtype and "
+            "shape");
     return static_cast<T*>(const_cast<void*>(array.data()));
 }
 
@@ -58,7 +63,8 @@ public:
     CompiledNetwork(const std::string& level, const std::vector<size_t>& sizes,
                     const std::vector<std::string>& activations, const std::vector<bool>& biases,
                     const std::string& loss)
-        : set_(*instruction_set(level).kernels), network_(make(set_, sizes, activations, biases, loss)) {}
+        : set_(*instruction_set(level).kernels),
+          network_(make(set_, sizes, activations, biases, loss)) {}
 
     py::array_t<T> forward(const py::array& parameters, const py::array& x, size_t threads) const {
         const size_t rows = count_rows(x);
@@ -80,14 +86,15 @@ public:
     }
 
     // `state` has the attributes slots, step and shuffle of nnfast.levels.contract.TrainingState.
-    py::array_t<double> train(const py::array& parameters, const py::object& state, const py::array& x,
-                              const py::array& y, size_t epochs, size_t batch_size,
-                              const std::string& optimizer,
+    py::array_t<double> train(const py::array& parameters, const py::object& state,
+                              const py::array& x, const py::array& y, size_t epochs,
+                              size_t batch_size, const std::string& optimizer,
                               const std::vector<double>& hyperparameters, bool shuffle,
                               size_t threads) const {
         T* p = numbers<T>(parameters, {network_.parameter_count}, true);
         const auto slots = state.attr("slots").cast<py::array>();
-        const int found = network_.kernels.find_optimizer(optimizer.c_str(), hyperparameters.data());
+        const int found =
+            network_.kernels.find_optimizer(optimizer.c_str(), hyperparameters.data());
         if (found < 0 || batch_size == 0)
             throw py::value_error("unknown optimizer '" + optimizer + "' or empty batches");
         T* s = numbers<T>(slots, {network_.kernels.slots(found), network_.parameter_count}, true);
@@ -123,7 +130,8 @@ private:
             if (size == 0) throw py::value_error("a layer has no units");
         std::vector<int> positions;
         for (const auto& name : activations) positions.push_back(position(set.activations, name));
-        return Network<T>(kernels_of(set, T()), sizes, positions, biases, position(set.losses, loss));
+        return Network<T>(kernels_of(set, T()), sizes, positions, biases,
+                          position(set.losses, loss));
     }
 
     size_t inputs() const { return network_.layers.front().inputs; }
@@ -137,7 +145,8 @@ private:
     Data<T> make_data(const py::array& x, const py::array& y) const {
         const size_t rows = count_rows(x);
         if (rows > UINT32_MAX) throw py::value_error("more than 4,294,967,295 rows");
-        return {numbers<T>(x, {rows, inputs()}, false), numbers<T>(y, {rows, outputs()}, false), rows};
+        return {numbers<T>(x, {rows, inputs()}, false), numbers<T>(y, {rows, outputs()}, false),
+                rows};
     }
 
     const KernelSet& set_;
@@ -148,15 +157,16 @@ template <class T>
 void bind_network(py::module_& m, const char* name) {
     using N = CompiledNetwork<T>;
     py::class_<N>(m, name, "Internal; use nnfast.Network.")
-        .def(py::init<const std::string&, const std::vector<size_t>&, const std::vector<std::string>&,
-                      const std::vector<bool>&, const std::string&>(),
+        .def(py::init<const std::string&, const std::vector<size_t>&,
+                      const std::vector<std::string>&, const std::vector<bool>&,
+                      const std::string&>(),
              py::arg("level"), py::arg("sizes"), py::arg("activations"), py::arg("biases"),
              py::arg("loss"))
         .def("forward", &N::forward, py::arg("parameters"), py::arg("x"), py::arg("threads"))
         .def("loss_and_gradient", &N::loss_and_gradient, py::arg("parameters"), py::arg("x"),
              py::arg("y"), py::arg("threads"))
-        .def("train", &N::train, py::arg("parameters"), py::arg("state"), py::arg("x"), py::arg("y"),
-             py::arg("epochs"), py::arg("batch_size"), py::arg("optimizer"),
+        .def("train", &N::train, py::arg("parameters"), py::arg("state"), py::arg("x"),
+             py::arg("y"), py::arg("epochs"), py::arg("batch_size"), py::arg("optimizer"),
              py::arg("hyperparameters"), py::arg("shuffle"), py::arg("threads"));
 }
 

@@ -8,8 +8,8 @@ namespace nnfast {
 extern const KernelSet kernels_baseline, kernels_avx2, kernels_avx512;
 
 const InstructionSet* instruction_sets(size_t& count) {
-    // x86-64-v3: AVX2 and FMA; x86-64-v4: AVX-512 F, BW, CD, DQ, VL. The operating system's consent,
-    // without which the wide registers are lost, is part of the answer.
+    // x86-64-v3: AVX2 and FMA; x86-64-v4: AVX-512 F, BW, CD, DQ, VL. The operating system's
+    // consent, without which the wide registers are lost, is part of the answer.
     static const InstructionSet sets[] = {
         {"baseline", &kernels_baseline, true},
         {"avx2", &kernels_avx2, __builtin_cpu_supports("x86-64-v3") > 0},

@@ -1,11 +1,11 @@
 // The border: what the kernels of one instruction set offer to the rest of the core. Plain structs
 // and function pointers only, for the objects on the two sides are compiled with different flags.
 //
-// Inside the core, columns are padded with zeros to whole vectors; all columns below are counted so,
-// unless they are called outputs. Activations and deltas are row-major. A matrix of weights is cut
-// into panels of `panel` columns (the last may be narrower), each stored row-major on its own, so
-// that a tile reads memory in one stream; W of a layer has inputs + 1 rows, the last of them the bias.
-// A row of x is a pointer, so that a shuffled batch is never copied.
+// Inside the core, columns are padded with zeros to whole vectors; all columns below are counted
+// so, unless they are called outputs. Activations and deltas are row-major. A matrix of weights is
+// cut into panels of `panel` columns (the last may be narrower), each stored row-major on its own,
+// so that a tile reads memory in one stream; W of a layer has inputs + 1 rows, the last of them the
+// bias. A row of x is a pointer, so that a shuffled batch is never copied.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@ struct Names {
     size_t count;
 };
 
-// z (rows, columns) = start + x (rows, inputs) W (w_rows, columns), where start is row number `inputs`
-// of W if `biased`, else zero
+// z (rows, columns) = start + x (rows, inputs) W (w_rows, columns), where start is row number
+// `inputs` of W if `biased`, else zero
 template <class T>
 struct Product {
     size_t rows, inputs, columns;
@@ -64,8 +64,9 @@ struct Block {
     T* data;
 };
 
-// A network whose parameters lie as in the user's array, without padding, and whose `units` activations
-// are the inputs, then those of each layer from `place`; `below` is the place of a layer's inputs.
+// A network whose parameters lie as in the user's array, without padding, and whose `units`
+// activations are the inputs, then those of each layer from `place`; `below` is the place of a
+// layer's inputs.
 struct TinyLayer {
     size_t inputs, outputs;
     int activation;
@@ -79,10 +80,10 @@ struct TinyNetwork {
     int loss;
 };
 
-// `epochs` times the updates of the batches that rows [first, last) are cut into, in the order given,
-// or as they lie (null). losses[epoch] grows by the loss summed over the rows. step: updates before.
-// p and state are padded with zeros to 64 bytes. room: 64-byte aligned, zero at first, 64 bytes for
-// each parameter (rounded up to 64), two for each unit, one for each output.
+// `epochs` times the updates of the batches that rows [first, last) are cut into, in the order
+// given, or as they lie (null). losses[epoch] grows by the loss summed over the rows. step: updates
+// before. p and state are padded with zeros to 64 bytes. room: 64-byte aligned, zero at first, 64
+// bytes for each parameter (rounded up to 64), two for each unit, one for each output.
 template <class T>
 struct TinyTask {
     TinyNetwork net;
@@ -107,8 +108,8 @@ struct Kernels {
 
     void (*product)(const Product<T>&);
     void (*weight_gradient)(const WeightGradient<T>&);
-    // W^T (outputs, rows), in panels, for `rows` rows of W (w_rows, outputs) from row `first`, which
-    // is a multiple of `panel`
+    // W^T (outputs, rows), in panels, for `rows` rows of W (w_rows, outputs) from row `first`,
+    // which is a multiple of `panel`
     void (*transpose)(size_t first, size_t rows, size_t outputs, const T* w, size_t w_rows, T* wt);
     // a = f(z), in place
     void (*activate)(int activation, Block<T> z);

@@ -7,7 +7,9 @@
 namespace nnfast {
 namespace {
 
-size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+size_t round_up(size_t n, size_t unit) {
+    return (n + unit - 1) / unit * unit;
+}
 
 // Below this many multiplications a second thread costs more than it brings.
 constexpr size_t least_shared_work = 200'000;
@@ -72,7 +74,8 @@ bool Network<T>::is_tiny() const {
 }
 
 // Activations and deltas of a chunk fill about half a megabyte; wide layers need enough rows to pay
-// for reading their weights. The same for every instruction set, because the loss is summed by chunk.
+// for reading their weights. The same for every instruction set, because the loss is summed by
+// chunk.
 template <class T>
 size_t Network<T>::chunk_rows() const {
     size_t units = 0;
@@ -136,8 +139,8 @@ void Pass<T>::run_layer(size_t k, const T* const* x, size_t rows, bool activate)
     const bool by_row = activate && layer.activation == kernels.row_wise;
     share(rows * layer.inputs * layer.width, layer.width, [&](size_t first, size_t columns) {
         const size_t w_rows = layer.inputs + 1;
-        kernels.product({rows, layer.inputs, columns, x, w + first * w_rows, w_rows, true, z + first,
-                         layer.stride});
+        kernels.product({rows, layer.inputs, columns, x, w + first * w_rows, w_rows, true,
+                         z + first, layer.stride});
         if (activate && !by_row)
             kernels.activate(layer.activation, {rows, columns, layer.stride, z + first});
     });
@@ -158,9 +161,9 @@ double Pass<T>::backpropagate(const T* const* x, const T* const* y, size_t rows,
     for (size_t k = 0; k <= top; ++k)
         run_layer(k, k == 0 ? x : rooms_[k - 1].a_rows.data(), rows, k < top);
     const auto& output = network_.layers[top];
-    const T loss = network_.kernels.loss(
-        network_.loss, output.activation,
-        {rows, output.outputs, output.stride, rooms_[top].a.get()}, y, scale, rooms_[top].delta.get());
+    const T loss = network_.kernels.loss(network_.loss, output.activation,
+                                         {rows, output.outputs, output.stride, rooms_[top].a.get()},
+                                         y, scale, rooms_[top].delta.get());
     for (size_t k = rooms_.size(); k-- > 0;) {
         if (k > 0) run_layer_back(k, rows);
         find_gradient(k, k == 0 ? x : rooms_[k - 1].a_rows.data(), rows, target);
@@ -181,8 +184,8 @@ void Pass<T>::run_layer_back(size_t k, size_t rows) {
         T* wt = transposed_.get() + first * layer.outputs;
         kernels.transpose(first, std::min(columns, layer.inputs - first), layer.outputs,
                           weights_ + layer.start, layer.inputs + 1, wt);
-        kernels.product({rows, layer.outputs, columns, rooms_[k].delta_rows.data(), wt, layer.outputs,
-                         false, delta + first, below.stride});
+        kernels.product({rows, layer.outputs, columns, rooms_[k].delta_rows.data(), wt,
+                         layer.outputs, false, delta + first, below.stride});
         if (!by_row)
             kernels.through_activation(below.activation, {rows, columns, below.stride, a + first},
                                        delta + first);

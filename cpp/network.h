@@ -16,7 +16,7 @@ struct Layer {
     size_t inputs, outputs;
     int activation;
     bool bias;
-    size_t flat;   // where W (inputs, outputs), then b (outputs), start in the user's array
+    size_t flat;    // where W (inputs, outputs), then b (outputs), start in the user's array
     size_t width;   // outputs, padded to whole vectors
     size_t stride;  // from row to row of activations and deltas
     size_t start;   // where W (inputs + 1, width), in panels, starts in a padded array

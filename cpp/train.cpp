@@ -70,8 +70,8 @@ private:
     size_t done_ = 0;
 };
 
-// Threads for a job of this many multiplications in one piece: one for each 500,000 at the most, for
-// fewer cost more than a thread brings.
+// Threads for a job of this many multiplications in one piece: one for each 500,000 at the most,
+// for fewer cost more than a thread brings.
 size_t team_size(size_t threads, size_t work) {
     return std::clamp<size_t>(work / 500'000, 1, threads);
 }
@@ -144,7 +144,8 @@ Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer, const
     slots_ = network.kernels.slots(update_.optimizer);
     copy(parameters, weights_.get());
     for (size_t s = 0; s < slots_; ++s) {
-        state_.emplace_back(tiny_ ? network.parameter_count + 64 / sizeof(T) : network.padded_count);
+        state_.emplace_back(tiny_ ? network.parameter_count + 64 / sizeof(T)
+                                  : network.padded_count);
         copy(slots + s * network.parameter_count, state_.back().get());
     }
 }
@@ -155,8 +156,7 @@ void Trainer<T>::finish(T* parameters, T* slots) const {
         tiny_ ? std::copy_n(from, network_.parameter_count, to), void() : network_.unpack(from, to);
     };
     copy(weights_.get(), parameters);
-    for (size_t s = 0; s < slots_; ++s)
-        copy(state_[s].get(), slots + s * network_.parameter_count);
+    for (size_t s = 0; s < slots_; ++s) copy(state_[s].get(), slots + s * network_.parameter_count);
 }
 
 template <class T>
@@ -184,8 +184,8 @@ void Trainer<T>::run_tiny(const Plan& plan) {
     std::vector<TinyLayer> layers;
     size_t units = network_.layers.front().inputs, below = 0;
     for (const auto& layer : network_.layers) {
-        layers.push_back({layer.inputs, layer.outputs, layer.activation, layer.bias, layer.flat, below,
-                          units});
+        layers.push_back(
+            {layer.inputs, layer.outputs, layer.activation, layer.bias, layer.flat, below, units});
         below = units;
         units += layer.outputs;
     }
@@ -264,7 +264,7 @@ void Trainer<T>::run_chunks(const Plan& plan, size_t threads) {
     }
 }
 
-#define NNFAST_INSTANTIATE(T)                                                                     \
+#define NNFAST_INSTANTIATE(T)                                                                   \
     template double loss_and_gradient(const Network<T>&, const T*, const Data<T>&, T*, size_t); \
     template void forward(const Network<T>&, const T*, const T*, size_t, T*, size_t);           \
     template class Trainer<T>;

@@ -25,7 +25,8 @@ template <class T>
 double loss_and_gradient(const Network<T>& network, const T* parameters, const Data<T>& data,
                          T* gradient, size_t threads);
 
-// The last layer's outputs (rows, outputs), in chunks. A row's result does not depend on the others.
+// The last layer's outputs (rows, outputs), in chunks. A row's result does not depend on the
+// others.
 template <class T>
 void forward(const Network<T>& network, const T* parameters, const T* x, size_t rows, T* outputs,
              size_t threads);
@@ -34,7 +35,8 @@ template <class T>
 class Trainer {
 public:
     // Copies parameters and the optimizer's state (slots, parameters) from the user's arrays.
-    Trainer(const Network<T>& network, const Optimizer& optimizer, const T* parameters, const T* slots);
+    Trainer(const Network<T>& network, const Optimizer& optimizer, const T* parameters,
+            const T* slots);
 
     // Trains on; losses[epoch] is the mean over its rows, each batch measured before its update.
     // `interrupted` is asked about every 50 ms; true ends the training between two updates.

@@ -21,11 +21,10 @@ def worked_example(level):
     """Forward pass, backpropagation and one update of a 2-2-2 network."""
     x, target = [[2.78, 2.55]], [[0.1, 0.9]]
     print(f"level {level}")
-    for name, weights in (("hidden", HIDDEN), ("output", OUTPUT)):
-        sums, x_next = (one_layer(x, weights, f, level) for f in ("linear", "sigmoid"))
-        print(f"  {name} sums {sums[0]}, activations {x_next[0]}")
-        x = x_next
-    x = [[2.78, 2.55]]
+    hidden = one_layer(x, HIDDEN, "sigmoid", level)
+    for name, inputs, weights in (("hidden", x, HIDDEN), ("output", hidden, OUTPUT)):
+        sums, outputs = (one_layer(inputs, weights, f, level)[0] for f in ("linear", "sigmoid"))
+        print(f"  {name} sums {sums}, activations {outputs}")
 
     net = nn.Network([2, 2, 2], loss="quadratic", dtype="float64", level=level)
     net.set_weights([HIDDEN, OUTPUT])
@@ -65,7 +64,7 @@ for level in LEVELS:
 ten_points([2, 2, 2])
 ten_points([2, 3, 2])
 
-# Linear outputs and Adam. One row at a time: 200 updates with all rows would not be enough.
+# Linear outputs and Adam, one row at a time: with all rows in every update 200 epochs are too few.
 X, y = nn.datasets.ten_points()
 net = nn.Network([2, 3, nn.Dense(2, "linear")], seed=0)
 net.fit(X, y, epochs=200, batch_size=1, optimizer="adam")

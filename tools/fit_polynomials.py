@@ -16,7 +16,7 @@ def exp_tail(r):
 
 
 def log_tail(z):
-    """(2 atanh(s) / s - 2) / z, with z = s^2 and s = (m - 1) / (m + 1), m in [sqrt(1/2), sqrt(2)]."""
+    """(2 atanh(s) / s - 2) / z, with z = s^2, s = (m - 1) / (m + 1), m in [sqrt(1/2), sqrt(2)]."""
     s = mpmath.sqrt(z)
     return (2 * mpmath.atanh(s) / s - 2) / z if z else mpmath.mpf(2) / 3
 

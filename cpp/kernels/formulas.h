@@ -45,23 +45,33 @@ struct List {
 struct Sigmoid {
     static constexpr const char* name = "sigmoid";
     template <class T>
-    static NNFAST_INLINE Vec<T> value(Vec<T> z) { return sigmoid<T>(z); }
+    static NNFAST_INLINE Vec<T> value(Vec<T> z) {
+        return sigmoid<T>(z);
+    }
     template <class T>
-    static NNFAST_INLINE Vec<T> slope(Vec<T> a) { return a * (fill(T(1)) - a); }
+    static NNFAST_INLINE Vec<T> slope(Vec<T> a) {
+        return a * (fill(T(1)) - a);
+    }
 };
 
 struct Tanh {
     static constexpr const char* name = "tanh";
     template <class T>
-    static NNFAST_INLINE Vec<T> value(Vec<T> z) { return tanh<T>(z); }
+    static NNFAST_INLINE Vec<T> value(Vec<T> z) {
+        return tanh<T>(z);
+    }
     template <class T>
-    static NNFAST_INLINE Vec<T> slope(Vec<T> a) { return fma(-a, a, fill(T(1))); }
+    static NNFAST_INLINE Vec<T> slope(Vec<T> a) {
+        return fma(-a, a, fill(T(1)));
+    }
 };
 
 struct ReLU {
     static constexpr const char* name = "relu";
     template <class T>
-    static NNFAST_INLINE Vec<T> value(Vec<T> z) { return select<T>(z < Vec<T>{}, Vec<T>{}, z); }
+    static NNFAST_INLINE Vec<T> value(Vec<T> z) {
+        return select<T>(z < Vec<T>{}, Vec<T>{}, z);
+    }
     template <class T>
     static NNFAST_INLINE Vec<T> slope(Vec<T> a) {
         return select<T>(a > Vec<T>{}, fill(T(1)), Vec<T>{});
@@ -71,9 +81,13 @@ struct ReLU {
 struct Linear {
     static constexpr const char* name = "linear";
     template <class T>
-    static NNFAST_INLINE Vec<T> value(Vec<T> z) { return z; }
+    static NNFAST_INLINE Vec<T> value(Vec<T> z) {
+        return z;
+    }
     template <class T>
-    static NNFAST_INLINE Vec<T> slope(Vec<T>) { return fill(T(1)); }
+    static NNFAST_INLINE Vec<T> slope(Vec<T>) {
+        return fill(T(1));
+    }
 };
 
 // Taken a row at a time: z is first reduced by the row's log-sum-exp, so that exp(z) adds up to 1.
@@ -81,9 +95,13 @@ struct Linear {
 struct Softmax {
     static constexpr const char* name = "softmax";
     template <class T>
-    static NNFAST_INLINE Vec<T> value(Vec<T> z) { return exp<T>(z); }
+    static NNFAST_INLINE Vec<T> value(Vec<T> z) {
+        return exp<T>(z);
+    }
     template <class T>
-    static NNFAST_INLINE Vec<T> slope(Vec<T>) { return fill(T(1)); }
+    static NNFAST_INLINE Vec<T> slope(Vec<T>) {
+        return fill(T(1));
+    }
 };
 
 struct Step {
@@ -93,7 +111,9 @@ struct Step {
         return select<T>(z > Vec<T>{}, fill(T(1)), Vec<T>{});
     }
     template <class T>
-    static NNFAST_INLINE Vec<T> slope(Vec<T>) { return Vec<T>{}; }
+    static NNFAST_INLINE Vec<T> slope(Vec<T>) {
+        return Vec<T>{};
+    }
 };
 
 using Activations = List<Sigmoid, Tanh, ReLU, Linear, Softmax, Step>;
@@ -110,9 +130,13 @@ struct MeanSquaredError {
     using Paired = Unpaired;
     static constexpr bool mean = true;
     template <class T>
-    static NNFAST_INLINE Vec<T> value(Vec<T>, Vec<T> a, Vec<T> y) { return (a - y) * (a - y); }
+    static NNFAST_INLINE Vec<T> value(Vec<T>, Vec<T> a, Vec<T> y) {
+        return (a - y) * (a - y);
+    }
     template <class T>
-    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) { return fill(T(2)) * (a - y); }
+    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) {
+        return fill(T(2)) * (a - y);
+    }
 };
 
 struct Quadratic {
@@ -124,7 +148,9 @@ struct Quadratic {
         return fill(T(0.5)) * (a - y) * (a - y);
     }
     template <class T>
-    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) { return a - y; }
+    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) {
+        return a - y;
+    }
 };
 
 // max(z, 0) - z y + log(1 + e^-|z|)
@@ -137,7 +163,9 @@ struct BinaryCrossEntropy {
         return (ReLU::value<T>(z) - z * y) + log1p<T>(exp<T>(-abs<T>(z)));
     }
     template <class T>
-    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) { return a - y; }
+    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) {
+        return a - y;
+    }
 };
 
 // -y log a, where the normalised z is log a
@@ -146,9 +174,13 @@ struct CrossEntropy {
     using Paired = Softmax;
     static constexpr bool mean = false;
     template <class T>
-    static NNFAST_INLINE Vec<T> value(Vec<T> z, Vec<T>, Vec<T> y) { return -y * z; }
+    static NNFAST_INLINE Vec<T> value(Vec<T> z, Vec<T>, Vec<T> y) {
+        return -y * z;
+    }
     template <class T>
-    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) { return a - y; }
+    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) {
+        return a - y;
+    }
 };
 
 // the perceptron criterion: |z| where the output is wrong
@@ -157,16 +189,21 @@ struct Perceptron {
     using Paired = Step;
     static constexpr bool mean = false;
     template <class T>
-    static NNFAST_INLINE Vec<T> value(Vec<T> z, Vec<T> a, Vec<T> y) { return (a - y) * z; }
+    static NNFAST_INLINE Vec<T> value(Vec<T> z, Vec<T> a, Vec<T> y) {
+        return (a - y) * z;
+    }
     template <class T>
-    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) { return a - y; }
+    static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) {
+        return a - y;
+    }
 };
 
 using Losses = List<MeanSquaredError, Quadratic, BinaryCrossEntropy, CrossEntropy, Perceptron>;
 
-// Optimizers: `h` holds the hyperparameters in the order of the Python fields. `factors` turns them, with
-// the number t of the update, into the factors of `update`, which changes p and its state v, w; they
-// are computed in float64 and rounded once. Where two structs share a name, `applies` chooses.
+// Optimizers: `h` holds the hyperparameters in the order of the Python fields. `factors` turns
+// them, with the number t of the update, into the factors of `update`, which changes p and its
+// state v, w; they are computed in float64 and rounded once. Where two structs share a name,
+// `applies` chooses.
 
 // b^t by repeated squaring: the same bits on every machine
 NNFAST_INLINE double power(double b, uint64_t t) {

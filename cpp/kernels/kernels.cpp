@@ -1,8 +1,8 @@
 // The kernels of one instruction set, and the table that hands them out.
 //
-// This folder is compiled once per instruction set, and nothing else is. All of it lies in an unnamed
-// namespace and uses no standard library code, so that no function compiled for one processor can be
-// merged by the linker with the same function compiled for another.
+// This folder is compiled once per instruction set, and nothing else is. All of it lies in an
+// unnamed namespace and uses no standard library code, so that no function compiled for one
+// processor can be merged by the linker with the same function compiled for another.
 #include "tile.h"
 #include "tiny.h"
 
@@ -54,8 +54,7 @@ void through_softmax(Block<const T> a, T* delta) {
             sum.add(j, keep_first<T>(load(row + c) * load(d + c), a.outputs - c));
         const Vec<T> mean = fill(sum.total());
         for (size_t c = 0; c < a.outputs; c += lanes<T>)
-            store(d + c,
-                  keep_first<T>(load(row + c) * (load(d + c) - mean), a.outputs - c));
+            store(d + c, keep_first<T>(load(row + c) * (load(d + c) - mean), a.outputs - c));
     }
 }
 
@@ -101,9 +100,8 @@ T loss(int loss, int activation, Block<T> z, const T* const* y, T scale, T* delt
         using L = decltype(l);
         using Paired = typename L::Paired;
         if constexpr (Same<Paired, Unpaired>::value)
-            Activations::visit(activation, [&](auto f) {
-                total = loss_of<L, decltype(f)>(z, y, scale, delta);
-            });
+            Activations::visit(
+                activation, [&](auto f) { total = loss_of<L, decltype(f)>(z, y, scale, delta); });
         else
             total = loss_of<L, Paired>(z, y, scale, delta);
     });
@@ -157,8 +155,20 @@ void evaluate(int function, size_t n, const T* x, T* y) {
 
 template <class T>
 constexpr Kernels<T> kernels = {
-    lanes<T>, tile_vectors * lanes<T>, Activations::position<Softmax>, product<T>,  weight_gradient<T>, transpose<T>, activate<T>, through_activation<T>,
-    loss<T>,        find_optimizer, slots,           prepare<T>, tiny_train<T>,   evaluate<T>,
+    lanes<T>,
+    tile_vectors * lanes<T>,
+    Activations::position<Softmax>,
+    product<T>,
+    weight_gradient<T>,
+    transpose<T>,
+    activate<T>,
+    through_activation<T>,
+    loss<T>,
+    find_optimizer,
+    slots,
+    prepare<T>,
+    tiny_train<T>,
+    evaluate<T>,
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // The products of a dense layer, in tiles of R rows by N vectors whose sums stay in registers.
 //
-// Every output is one chain of fma over k in increasing order, so tile shape, instruction set and the
-// thread that computes it do not show in the result.
+// Every output is one chain of fma over k in increasing order, so tile shape, instruction set and
+// the thread that computes it do not show in the result.
 #pragma once
 
 #include "formulas.h"
@@ -65,18 +65,15 @@ using Tile = Vec<T>[R][N];
 template <class T, size_t R, size_t N>
 NNFAST_INLINE void load_tile(Tile<T, R, N>& tile, const T* p, size_t stride) {
     NNFAST_UNROLL
-    for (size_t r = 0; r < R; ++r)
-        NNFAST_UNROLL
-        for (size_t n = 0; n < N; ++n)
-            tile[r][n] = p ? load(p + r * stride + n * lanes<T>) : Vec<T>{};
+    for (size_t r = 0; r < R; ++r) NNFAST_UNROLL
+    for (size_t n = 0; n < N; ++n) tile[r][n] = p ? load(p + r * stride + n * lanes<T>) : Vec<T>{};
 }
 
 template <class T, size_t R, size_t N>
 NNFAST_INLINE void store_tile(const Tile<T, R, N>& tile, T* p, size_t stride) {
     NNFAST_UNROLL
-    for (size_t r = 0; r < R; ++r)
-        NNFAST_UNROLL
-        for (size_t n = 0; n < N; ++n) store(p + r * stride + n * lanes<T>, tile[r][n]);
+    for (size_t r = 0; r < R; ++r) NNFAST_UNROLL
+    for (size_t n = 0; n < N; ++n) store(p + r * stride + n * lanes<T>, tile[r][n]);
 }
 
 // Where row i of the panel that begins at this column lies in a matrix of w_rows rows
@@ -113,9 +110,8 @@ void product(const Product<T>& p) {
     for_panels<T>(p.columns, [&](size_t column, auto n) {
         constexpr size_t N = decltype(n)::value;
         for_tiles(p.rows, [&](size_t first, size_t rows) {
-            with_rows(rows, [&](auto r) {
-                product_tile<T, decltype(r)::value, N>(p, first, column);
-            });
+            with_rows(rows,
+                      [&](auto r) { product_tile<T, decltype(r)::value, N>(p, first, column); });
         });
     });
 }
@@ -148,17 +144,17 @@ void weight_gradient_tile(const WeightGradient<T>& g, size_t first, size_t colum
         Vec<T> none{};
         load_tile<T, R, N>(p, g.p + offset, stride);
         NNFAST_UNROLL
-        for (size_t r = 0; r < R; ++r)
-            NNFAST_UNROLL
-            for (size_t n = 0; n < N; ++n)
-                GradientDescent::update<T>(g.update->factors, sum[r][n], p[r][n], none, none);
+        for (size_t r = 0; r < R; ++r) NNFAST_UNROLL
+        for (size_t n = 0; n < N; ++n)
+            GradientDescent::update<T>(g.update->factors, sum[r][n], p[r][n], none, none);
         store_tile<T, R, N>(p, g.p + offset, stride);
     } else {
         store_tile<T, R, N>(sum, scratch, stride);
     }
 }
 
-// One step of the optimizer over `count` consecutive parameters whose gradient has just been computed
+// One step of the optimizer over `count` consecutive parameters whose gradient has just been
+// computed
 template <class T>
 void update_block(const WeightGradient<T>& g, size_t offset, size_t count, const T* gradient) {
     Optimizers::visit(g.update->optimizer, [&](auto optimizer) {
@@ -181,10 +177,9 @@ void bias_gradient_tile(const WeightGradient<T>& g, size_t column) {
     const size_t offset = panel_row<T, N>(column, g.inputs + 1, g.inputs);
     Tile<T, 1, N> sum;
     load_tile<T, 1, N>(sum, g.resume ? g.gradient + offset : nullptr, 0);
-    for (size_t k = 0; k < g.rows; ++k)
-        NNFAST_UNROLL
-        for (size_t n = 0; n < N; ++n)
-            sum[0][n] = sum[0][n] + load(g.delta + k * g.delta_stride + column + n * lanes<T>);
+    for (size_t k = 0; k < g.rows; ++k) NNFAST_UNROLL
+    for (size_t n = 0; n < N; ++n)
+        sum[0][n] = sum[0][n] + load(g.delta + k * g.delta_stride + column + n * lanes<T>);
     if (!g.update) return store_tile<T, 1, N>(sum, g.gradient + offset, 0);
     T scratch[N * lanes<T>];
     store_tile<T, 1, N>(sum, scratch, 0);
@@ -212,8 +207,8 @@ void weight_gradient(const WeightGradient<T>& g) {
 
 // The square of rows i.. and columns j.. of W goes to rows j.. and columns i.. of W^T.
 template <class T>
-NNFAST_INLINE void transpose_square(const T* w, size_t w_stride, size_t rows, T* wt, size_t wt_stride,
-                                    size_t columns) {
+NNFAST_INLINE void transpose_square(const T* w, size_t w_stride, size_t rows, T* wt,
+                                    size_t wt_stride, size_t columns) {
     constexpr size_t L = lanes<T>;
     Vec<T> a[L], b[L];
     NNFAST_UNROLL
@@ -243,10 +238,10 @@ void transpose(size_t first, size_t rows, size_t outputs, const T* w, size_t w_r
             constexpr size_t M = decltype(m)::value;
             for (size_t i = 0; i < M * L && row + i < rows; i += L)
                 for (size_t j = 0; j < N * L && column + j < outputs; j += L)
-                    transpose_square<T>(
-                        w + panel_row<T, N>(column, w_rows, first + row + i) + j, N * L,
-                        rows - row - i, wt + panel_row<T, M>(row, outputs, column + j) + i, M * L,
-                        outputs - column - j);
+                    transpose_square<T>(w + panel_row<T, N>(column, w_rows, first + row + i) + j,
+                                        N * L, rows - row - i,
+                                        wt + panel_row<T, M>(row, outputs, column + j) + i, M * L,
+                                        outputs - column - j);
         });
     });
 }

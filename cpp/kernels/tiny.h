@@ -1,6 +1,7 @@
-// Tiny networks, whose layers are narrower than a few vectors: a lane is a sample, a unit's activations
-// are one vector, and every weight is a broadcast. No product is transposed and nothing is padded but
-// the batch, so an update is a few hundred instructions and the loop over them stays in this file.
+// Tiny networks, whose layers are narrower than a few vectors: a lane is a sample, a unit's
+// activations are one vector, and every weight is a broadcast. No product is transposed and nothing
+// is padded but the batch, so an update is a few hundred instructions and the loop over them stays
+// in this file.
 #pragma once
 
 #include "tile.h"
@@ -14,7 +15,7 @@ struct TinyRoom {
     Vec<T>* a;      // inputs, then the units of each layer
     Vec<T>* delta;  // the same places
     Vec<T>* y;
-    T* gradient;    // 64 bytes a parameter
+    T* gradient;  // 64 bytes a parameter
 };
 
 // z of a softmax layer minus its log-sum-exp, sample by sample
@@ -33,7 +34,8 @@ NNFAST_INLINE void tiny_product(const TinyLayer& layer, const T* p, const Vec<T>
     const T* w = p + layer.flat;
     for (size_t o = 0; o < layer.outputs; ++o) {
         Vec<T> sum = layer.bias ? fill(w[layer.inputs * layer.outputs + o]) : Vec<T>{};
-        for (size_t i = 0; i < layer.inputs; ++i) sum = fma(fill(w[i * layer.outputs + o]), x[i], sum);
+        for (size_t i = 0; i < layer.inputs; ++i)
+            sum = fma(fill(w[i * layer.outputs + o]), x[i], sum);
         z[o] = sum;
     }
 }
@@ -61,7 +63,8 @@ NNFAST_INLINE void tiny_through_activation(const TinyLayer& layer, const Vec<T>*
     });
 }
 
-// The loss of each sample; z becomes a, and delta = scale dLoss/dz in the first `count` lanes, else 0.
+// The loss of each sample; z becomes a, and delta = scale dLoss/dz in the first `count` lanes, else
+// 0.
 template <class T>
 NNFAST_INLINE Vec<T> tiny_loss(int loss, const TinyLayer& layer, Vec<T>* z, const Vec<T>* y,
                                size_t count, T scale, Vec<T>* delta) {
@@ -104,7 +107,8 @@ NNFAST_INLINE void tiny_product_back(const TinyLayer& layer, const T* p, const V
     }
 }
 
-// Rows of the data as vectors, one per column, a lane a row; the lanes after `count` repeat the last.
+// Rows of the data as vectors, one per column, a lane a row; the lanes after `count` repeat the
+// last.
 template <class T>
 NNFAST_INLINE void gather(const T* data, size_t columns, const uint32_t* order, size_t first,
                           size_t count, Vec<T>* vectors) {
@@ -118,8 +122,9 @@ NNFAST_INLINE void gather(const T* data, size_t columns, const uint32_t* order, 
     }
 }
 
-// Forward and backward over the `count` rows in the lanes. sink(place, g) gets the gradient of every
-// parameter in every lane, a layer's after its weights were last read. Returns each row's loss.
+// Forward and backward over the `count` rows in the lanes. sink(place, g) gets the gradient of
+// every parameter in every lane, a layer's after its weights were last read. Returns each row's
+// loss.
 template <class T, class Sink>
 NNFAST_INLINE Vec<T> tiny_pass(const TinyNetwork& net, const T* p, size_t count, T scale,
                                const TinyRoom<T>& room, Sink sink) {
@@ -162,19 +167,19 @@ NNFAST_INLINE void tiny_update(const TinyTask<T>& t, const T* factors, F gradien
 
 // An update after every row: all lanes hold the same row.
 template <class Optimizer, class T>
-NNFAST_INLINE T tiny_row(const TinyTask<T>& t, const T* factors, const TinyRoom<T>& room, size_t row) {
+NNFAST_INLINE T tiny_row(const TinyTask<T>& t, const T* factors, const TinyRoom<T>& room,
+                         size_t row) {
     for (size_t i = 0; i < t.net.inputs; ++i) room.a[i] = fill(t.x[row * t.net.inputs + i]);
     for (size_t o = 0; o < t.net.outputs; ++o) room.y[o] = fill(t.y[row * t.net.outputs + o]);
-    const Vec<T> loss =
-        tiny_pass<T>(t.net, t.p, lanes<T>, T(1), room, [&](size_t place, Vec<T> g) {
-            if constexpr (Optimizer::slots == 0) {
-                Vec<T> p = fill(t.p[place]), none{};
-                Optimizer::template update<T>(factors, g, p, none, none);
-                t.p[place] = p[0];
-            } else {
-                room.gradient[place] = g[0];
-            }
-        });
+    const Vec<T> loss = tiny_pass<T>(t.net, t.p, lanes<T>, T(1), room, [&](size_t place, Vec<T> g) {
+        if constexpr (Optimizer::slots == 0) {
+            Vec<T> p = fill(t.p[place]), none{};
+            Optimizer::template update<T>(factors, g, p, none, none);
+            t.p[place] = p[0];
+        } else {
+            room.gradient[place] = g[0];
+        }
+    });
     if constexpr (Optimizer::slots > 0)
         tiny_update<Optimizer, T>(t, factors, [&](size_t k) { return load(room.gradient + k); });
     return loss[0];
@@ -182,8 +187,8 @@ NNFAST_INLINE T tiny_row(const TinyTask<T>& t, const T* factors, const TinyRoom<
 
 // An update after the rows first, ..., end - 1 of the order
 template <class Optimizer, class T>
-NNFAST_INLINE T tiny_batch(const TinyTask<T>& t, const T* factors, const TinyRoom<T>& room, size_t first,
-                           size_t end) {
+NNFAST_INLINE T tiny_batch(const TinyTask<T>& t, const T* factors, const TinyRoom<T>& room,
+                           size_t first, size_t end) {
     constexpr size_t parts = 64 / vector_bytes;
     const T scale = T(1) / static_cast<T>(end - first);
     Sum<T> loss;
@@ -232,8 +237,7 @@ void tiny_epochs(const TinyTask<T>& t) {
 
 template <class T>
 void tiny_train(const TinyTask<T>& t) {
-    Optimizers::visit(t.optimizer,
-                      [&](auto optimizer) { tiny_epochs<decltype(optimizer), T>(t); });
+    Optimizers::visit(t.optimizer, [&](auto optimizer) { tiny_epochs<decltype(optimizer), T>(t); });
 }
 
 }  // namespace

@@ -135,8 +135,12 @@ NNFAST_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
 NNFAST_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
     return (Vec<double>)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
 }
-NNFAST_INLINE Vec<float> sqrt(Vec<float> v) { return (Vec<float>)_mm512_mask_sqrt_ps((__m512)v, 0xffff, (__m512)v); }
-NNFAST_INLINE Vec<double> sqrt(Vec<double> v) { return (Vec<double>)_mm512_mask_sqrt_pd((__m512d)v, 0xff, (__m512d)v); }
+NNFAST_INLINE Vec<float> sqrt(Vec<float> v) {
+    return (Vec<float>)_mm512_mask_sqrt_ps((__m512)v, 0xffff, (__m512)v);
+}
+NNFAST_INLINE Vec<double> sqrt(Vec<double> v) {
+    return (Vec<double>)_mm512_mask_sqrt_pd((__m512d)v, 0xff, (__m512d)v);
+}
 #elif defined(__AVX2__)
 NNFAST_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
     return (Vec<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
@@ -144,8 +148,12 @@ NNFAST_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
 NNFAST_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
     return (Vec<double>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
 }
-NNFAST_INLINE Vec<float> sqrt(Vec<float> v) { return (Vec<float>)_mm256_sqrt_ps((__m256)v); }
-NNFAST_INLINE Vec<double> sqrt(Vec<double> v) { return (Vec<double>)_mm256_sqrt_pd((__m256d)v); }
+NNFAST_INLINE Vec<float> sqrt(Vec<float> v) {
+    return (Vec<float>)_mm256_sqrt_ps((__m256)v);
+}
+NNFAST_INLINE Vec<double> sqrt(Vec<double> v) {
+    return (Vec<double>)_mm256_sqrt_pd((__m256d)v);
+}
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 NNFAST_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
     return (Vec<float>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
@@ -153,8 +161,12 @@ NNFAST_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
 NNFAST_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
     return (Vec<double>)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
 }
-NNFAST_INLINE Vec<float> sqrt(Vec<float> v) { return (Vec<float>)vsqrtq_f32((float32x4_t)v); }
-NNFAST_INLINE Vec<double> sqrt(Vec<double> v) { return (Vec<double>)vsqrtq_f64((float64x2_t)v); }
+NNFAST_INLINE Vec<float> sqrt(Vec<float> v) {
+    return (Vec<float>)vsqrtq_f32((float32x4_t)v);
+}
+NNFAST_INLINE Vec<double> sqrt(Vec<double> v) {
+    return (Vec<double>)vsqrtq_f64((float64x2_t)v);
+}
 #else
 // The class of its own: no fma, two roundings.
 template <class V>
@@ -207,8 +219,8 @@ NNFAST_INLINE Vec<T> interleaved(Vec<T> a, Vec<T> b) {
     return shuffle<T, Interleaved<T, part>>(a, b, typename Counted<lanes<T>>::Type{});
 }
 
-// The sum over the lanes of each of `lanes` groups of 64 bytes, group by group: folded in halves, as
-// in Sum. After a fold a register holds `blocks` groups side by side.
+// The sum over the lanes of each of `lanes` groups of 64 bytes, group by group: folded in halves,
+// as in Sum. After a fold a register holds `blocks` groups side by side.
 template <class T, size_t blocks = 1>
 NNFAST_INLINE Vec<T> fold(const Vec<T>* v) {
     if constexpr (blocks == lanes<T>) {
@@ -244,7 +256,8 @@ NNFAST_INLINE Vec<T> sums_of_groups(const T* groups) {
 }
 
 // Lanes added up in one order for every instruction set: the sum is held in 64 bytes, however many
-// registers those are, and folded in halves at the end. Vector j of a row goes to register j mod parts.
+// registers those are, and folded in halves at the end. Vector j of a row goes to register j mod
+// parts.
 template <class T>
 struct Sum {
     static constexpr size_t parts = 64 / vector_bytes;

@@ -2,9 +2,12 @@
 
 from nnfast import datasets, levels
 from nnfast._core import __version__
+from nnfast.comparison import Comparison, compare
 from nnfast.files import load
 from nnfast.formulas import SGD, Adam
-from nnfast.network import Dense, Network
+from nnfast.layers import Dense
+from nnfast.network import Network
+from nnfast.system import info
 from nnfast.tensorfile import FormatError
 from nnfast.threads import get_num_threads, set_num_threads
 from nnfast.training import History
@@ -12,13 +15,16 @@ from nnfast.training import History
 __all__ = [
     "SGD",
     "Adam",
+    "Comparison",
     "Dense",
     "FormatError",
     "History",
     "Network",
     "__version__",
+    "compare",
     "datasets",
     "get_num_threads",
+    "info",
     "levels",
     "load",
     "set_num_threads",

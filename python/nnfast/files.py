@@ -11,8 +11,9 @@ import numpy as np
 
 from nnfast import tensorfile
 from nnfast.formulas import OPTIMIZERS
+from nnfast.layers import Dense
 from nnfast.levels.contract import Array, TrainingState
-from nnfast.network import Dense, Network
+from nnfast.network import Network
 from nnfast.tensorfile import FormatError
 
 VERSION = 1

@@ -22,8 +22,8 @@ Number = Any  # a float, or a NumPy array of any shape
 class Activation:
     """An activation `a = value(z)` and its slope `da/dz`, written with the output `a`.
 
-    Where `normalise` is true, a level first subtracts from every row of `z` its log-sum-exp, so that
-    `value = exp` makes the outputs of a row add up to 1 (softmax). Its derivative is then the
+    Where `normalise` is true, a level first subtracts from every row of `z` its log-sum-exp, so
+    that `value = exp` makes the outputs of a row add up to 1 (softmax). Its derivative is then the
     Jacobian `da_i/dz_j = a_i (δ_ij - a_j)` and `slope` is not used.
     """
 
@@ -49,8 +49,8 @@ class Loss:
     """The loss of one output, and its derivative.
 
     The loss of a sample is the sum of `value` over its outputs (the mean where `mean` is true), the
-    loss of a batch is the mean over its samples. `delta` is `d value / da`; for a loss that belongs to
-    one output activation (`paired`) it is `d value / dz`, in which the slope has cancelled.
+    loss of a batch is the mean over its samples. `delta` is `d value / da`; for a loss that belongs
+    to one output activation (`paired`) it is `d value / dz`, in which the slope has cancelled.
     `targets` names what y may hold: "any" finite number, "unit" [0, 1], "binary" 0 or 1, and
     "distribution" rows that are not negative and add up to 1.
     """
@@ -67,7 +67,7 @@ LOSSES: dict[str, Loss] = {
         lambda z, a, y, xp: (a - y) ** 2, lambda a, y: 2 * (a - y), mean=True
     ),
     "quadratic": Loss(lambda z, a, y, xp: 0.5 * (a - y) ** 2, lambda a, y: a - y),
-    # -y log a - (1 - y) log(1 - a) with a = sigmoid(z), from the logit: max(z, 0) - z y + log(1 + e^-|z|)
+    # -y log a - (1 - y) log(1 - a) with a = sigmoid(z): max(z, 0) - z y + log(1 + e^-|z|)
     "binary_cross_entropy": Loss(
         lambda z, a, y, xp: 0.5 * (z + abs(z)) - z * y + xp.log1p(xp.exp(-abs(z))),
         lambda a, y: a - y,
@@ -86,7 +86,7 @@ LOSSES: dict[str, Loss] = {
 
 # the loss that `loss=None` takes, by the activation of the last layer
 DEFAULT_LOSS: dict[str, str] = {
-    **{name: "mean_squared_error" for name in ACTIVATIONS},
+    **dict.fromkeys(ACTIVATIONS, "mean_squared_error"),
     **{loss.paired: name for name, loss in LOSSES.items() if loss.paired},
 }
 
@@ -108,7 +108,7 @@ class SGD:
 
     This is Keras' form; PyTorch and scikit-learn agree with it while the learning rate is constant.
 
-    Raises ValueError for a learning rate that is not a positive number or a momentum outside [0, 1).
+    Raises ValueError for a learning rate that is not positive or a momentum outside [0, 1).
     """
 
     learning_rate: float = 0.01
@@ -193,7 +193,7 @@ OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {
 
 
 def hyperparameters(optimizer: Optimizer) -> tuple[float, ...]:
-    """The fields of an optimizer as numbers in the order of their declaration, as C++ reads them."""
+    """The fields of an optimizer as numbers, in the order of their declaration, for C++."""
     return tuple(float(value) for value in asdict(optimizer).values())
 
 

@@ -1,51 +1,20 @@
-"""Network: the dense neural network that a user trains; Dense: one of its layers."""
+"""Network: the dense neural network that a user trains."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from nnfast import levels, validation
-from nnfast.formulas import ACTIVATIONS, DEFAULT_LOSS, OPTIMIZERS, Optimizer, losses_for
+from nnfast.formulas import DEFAULT_LOSS, OPTIMIZERS, Optimizer, losses_for
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
+from nnfast.layers import DTYPES, Dense, dtype_name, read_layers
 from nnfast.levels.contract import Architecture, Array, Pair, TrainingState
 from nnfast.training import EpochClock, History, Progress
-
-DTYPES = ("float32", "float64")
-
-
-@dataclass(frozen=True)
-class Dense:
-    """A layer `a = f(x @ W + b)` with `W (inputs, units)` and `b (units,)`.
-
-    units: how many outputs the layer has.
-    activation: f, one of "sigmoid" "tanh" "relu" "linear" "softmax" "step".
-    bias: False for a layer without b.
-    init, bias_init: how W and b start; None takes the network's choice.
-
-    Raises ValueError or TypeError for an unknown name or a number of units below 1.
-    """
-
-    units: int
-    activation: str = "sigmoid"
-    bias: bool = True
-    init: str | None = None
-    bias_init: str | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "units", validation.whole_number("Dense: units", self.units))
-        validation.choice("activation", self.activation, ACTIVATIONS)
-        if not isinstance(self.bias, (bool, np.bool_)):
-            raise TypeError(f"Dense: bias is {self.bias!r}; expected True or False.")
-        if self.init is not None:
-            validation.choice("init", self.init, INITIALIZERS)
-        if self.bias_init is not None:
-            validation.choice("bias_init", self.bias_init, BIAS_INITIALIZERS)
 
 
 class Network:
@@ -79,7 +48,7 @@ class Network:
         seed: int | None = None,
         level: str = "fastest",
     ) -> None:
-        inputs, self._layers = _read_layers(layers)
+        inputs, self._layers = read_layers(layers)
         self._init = validation.choice("init", init, INITIALIZERS)
         self._bias_init = validation.choice("bias_init", bias_init, BIAS_INITIALIZERS)
         output = self._layers[-1].activation
@@ -95,7 +64,7 @@ class Network:
             activations=tuple(layer.activation for layer in self._layers),
             biases=tuple(bool(layer.bias) for layer in self._layers),
             loss=loss,
-            dtype=validation.choice("dtype", _dtype_name(dtype), DTYPES),
+            dtype=validation.choice("dtype", dtype_name(dtype), DTYPES),
         )
         self.level = level
         self._parameters = np.zeros(self._architecture.parameter_count, self.dtype)
@@ -110,6 +79,11 @@ class Network:
     def layers(self) -> tuple[Dense, ...]:
         """The layers after the inputs."""
         return self._layers
+
+    @property
+    def architecture(self) -> Architecture:
+        """What a level computes: sizes, activations, biases, loss and dtype."""
+        return self._architecture
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -193,7 +167,7 @@ class Network:
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
                 raise TypeError(f"weights[{k}] is not a pair (W, b); use b = None without bias.")
             for name, value, view in zip("Wb", pair, own, strict=True):
-                _copy_weights(f"weights[{k}]: {name}", value, view, self.dtype)
+                validation.copy_weights(f"weights[{k}]: {name}", value, view, self.dtype)
         self._parameters[:] = new
 
     def reset(self, seed: int | None = None) -> None:
@@ -215,7 +189,7 @@ class Network:
 
     def copy(self, level: str | None = None) -> Network:
         """An independent network with the same weights and training state, on `level` if given."""
-        layers = [self.sizes[0], *self._layers]
+        layers: list[int | Dense] = [self.sizes[0], *self._layers]
         twin = Network(layers, level=level or self.level, **self.options)
         twin._parameters[:] = self._parameters
         if self._optimizer is not None and self._state is not None:
@@ -241,7 +215,7 @@ class Network:
         return np.asarray(self._level.forward(self._parameters, X), self.dtype)
 
     def predict_classes(self, X: Any) -> Array:
-        """Class of each row, (n,) int64: the largest output, or output >= 0.5 where there is one."""
+        """Class of each row, (n,) int64: the largest output, or output >= 0.5 of a single one."""
         return _classes(self.predict(X))
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
@@ -304,7 +278,7 @@ class Network:
             raise TypeError(f"shuffle is {shuffle!r}; expected True or False.")
         if isinstance(verbose, bool) or verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose is {verbose!r}; choose from 0, 1, 2, 'auto'.")
-        chosen = _read_optimizer(optimizer)
+        chosen = validation.optimizer(optimizer)
         if not self._busy.acquire(blocking=False):
             raise RuntimeError(
                 "this network is being trained by another thread; train a net.copy() instead."
@@ -375,8 +349,7 @@ class Network:
     def __repr__(self) -> str:
         layers = " -> ".join(f"{layer.units} {layer.activation}" for layer in self._layers)
         return (
-            f"<Network {self.sizes[0]} -> {layers}, {self.loss}, {self.dtype}, "
-            f"level {self.level}>"
+            f"<Network {self.sizes[0]} -> {layers}, {self.loss}, {self.dtype}, level {self.level}>"
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -392,70 +365,7 @@ class Network:
         files.save(self, path)
 
 
-def _dtype_name(dtype: Any) -> Any:
-    """NumPy's dtype objects and types are welcome under their names."""
-    if isinstance(dtype, str):
-        return dtype
-    try:
-        return np.dtype(dtype).name
-    except TypeError:
-        return dtype
-
-
-def _read_layers(layers: Sequence[int | Dense]) -> tuple[int, tuple[Dense, ...]]:
-    if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence | np.ndarray):
-        raise TypeError(
-            f"layers is {layers!r}; expected a list such as [2, 4, 1]: the number of inputs, then "
-            "the layers."
-        )
-    if len(layers) < 2:
-        raise ValueError(
-            f"layers has {len(layers)} entries; expected the number of inputs and at least one "
-            "layer, as in [2, 1]."
-        )
-    if isinstance(layers[0], Dense):
-        raise TypeError("layers[0] is a Dense; the first entry is the number of inputs.")
-    inputs = validation.whole_number("layers[0]", layers[0])
-    dense = []
-    for k, layer in enumerate(layers[1:], start=1):
-        if not isinstance(layer, Dense):
-            layer = Dense(validation.whole_number(f"layers[{k}]", layer))
-        dense.append(layer)
-    return inputs, tuple(dense)
-
-
-def _read_optimizer(optimizer: Optimizer | str | None) -> Optimizer | None:
-    if optimizer is None or isinstance(optimizer, tuple(OPTIMIZERS.values())):
-        return optimizer  # type: ignore[return-value]
-    if isinstance(optimizer, type):
-        raise TypeError(
-            f"optimizer is the class {optimizer.__name__}; give an instance, such as "
-            f"{optimizer.__name__}(learning_rate=0.1)."
-        )
-    if isinstance(optimizer, str):
-        return OPTIMIZERS[validation.choice("optimizer", optimizer.lower(), OPTIMIZERS)]()
-    raise TypeError(
-        f"optimizer is {optimizer!r}; expected an SGD or Adam, one of the names "
-        f"{', '.join(OPTIMIZERS)}, or None."
-    )
-
-
-def _copy_weights(name: str, value: Any, view: Array | None, dtype: str) -> None:
-    if view is None or value is None:
-        if view is not value:
-            wrong = "is None, but this layer has a bias" if value is None else "is given, but "
-            wrong += "" if value is None else "this layer has no bias; use None"
-            raise ValueError(f"{name} {wrong}.")
-        return
-    array = validation.numeric_array(name, value, dtype)
-    if array.shape != view.shape:
-        hint = "; W is (inputs, outputs), try W.T" if array.T.shape == view.shape else ""
-        raise ValueError(f"{name} has shape {array.shape}; expected {view.shape}{hint}.")
-    validation.require_finite(name, array, dtype)
-    view[:] = array
-
-
 def _classes(outputs: Array) -> Array:
-    if outputs.shape[1] == 1:
-        return (outputs[:, 0] >= 0.5).astype(np.int64)
-    return outputs.argmax(axis=1)
+    one = outputs.shape[1] == 1
+    classes: Array = outputs[:, 0] >= 0.5 if one else outputs.argmax(axis=1)
+    return classes.astype(np.int64)

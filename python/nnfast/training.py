@@ -41,7 +41,7 @@ class History:
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the loss of each epoch into `ax`, or into a new figure, and return the axes.
 
-        Needs matplotlib: `pip install "nnfast[plot]"`. Nothing is shown; call `plt.show()` for that.
+        Needs matplotlib: `pip install "nnfast[plot]"`. Nothing is shown: `plt.show()` does that.
         """
         try:
             from matplotlib import pyplot

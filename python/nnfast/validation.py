@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnfast.formulas import LOSSES
+from nnfast.formulas import LOSSES, OPTIMIZERS, Optimizer
 from nnfast.levels.contract import Architecture, Array
 
 REAL = (int, float, np.integer, np.floating, np.bool_)
@@ -39,7 +39,7 @@ def whole_number(what: str, value: object, least: int = 1) -> int:
 
 
 def numeric_array(name: str, value: Any, dtype: str) -> Array:
-    """`value` as a C-contiguous, aligned array of `dtype` in native order; copied only where needed.
+    """`value` as a C-contiguous, aligned array of `dtype` in native order, copied where needed.
 
     Raises TypeError for what does not hold real numbers, ValueError for masked entries.
     """
@@ -65,6 +65,7 @@ def numeric_array(name: str, value: Any, dtype: str) -> Array:
         return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
 
 
+@np.errstate(over="ignore")
 def _from_objects(name: str, array: NDArray[Any]) -> NDArray[Any]:
     """Numbers out of an array of objects; a text, None or anything else is named."""
     numbers = np.empty(array.shape)
@@ -73,8 +74,7 @@ def _from_objects(name: str, array: NDArray[Any]) -> NDArray[Any]:
         if not isinstance(item, REAL) or isinstance(item, np.timedelta64):
             raise TypeError(f"{name}{list(position) or ''} is {item!r}; expected a real number.")
         try:
-            with np.errstate(over="ignore"):
-                numbers[position] = item
+            numbers[position] = item
         except OverflowError:  # a whole number above 1.8e308
             numbers[position] = np.inf
     return numbers
@@ -175,3 +175,38 @@ def _require_range(y: Array, loss: str) -> None:
             f"y[{i}, {j}] is {y[i, j]:g}; the loss {loss!r} expects {expected}. "
             "Encode the classes so, or choose another loss."
         )
+
+
+def optimizer(value: Any) -> Optimizer | None:
+    """An optimizer from itself, its name, or None."""
+    if value is None or type(value) in OPTIMIZERS.values():
+        chosen: Optimizer | None = value
+        return chosen
+    if isinstance(value, str):
+        return OPTIMIZERS[choice("optimizer", value.lower(), OPTIMIZERS)]()
+    if isinstance(value, type):
+        raise TypeError(
+            f"optimizer is the class {value.__name__}; give an instance, such as "
+            f"{value.__name__}(learning_rate=0.1)."
+        )
+    classes = ", ".join(kind.__name__ for kind in OPTIMIZERS.values())
+    raise TypeError(
+        f"optimizer is {value!r}; expected one of {classes}, a name "
+        f"({', '.join(OPTIMIZERS)}), or None."
+    )
+
+
+def copy_weights(name: str, value: Any, view: Array | None, dtype: str) -> None:
+    """Copy W or b into its view; None belongs to None."""
+    if view is None or value is None:
+        if view is not value:
+            wrong = "is None, but this layer has a bias" if value is None else "is given, but "
+            wrong += "" if value is None else "this layer has no bias; use None"
+            raise ValueError(f"{name} {wrong}.")
+        return
+    array = numeric_array(name, value, dtype)
+    if array.shape != view.shape:
+        hint = "; W is (inputs, outputs), try W.T" if array.T.shape == view.shape else ""
+        raise ValueError(f"{name} has shape {array.shape}; expected {view.shape}{hint}.")
+    require_finite(name, array, dtype)
+    view[:] = array

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nnfast import _core
 from nnfast.formulas import Optimizer, hyperparameters
 from nnfast.levels.contract import Architecture, Array, TrainingState
@@ -41,7 +43,7 @@ class Compiled:
         batch_size: int,
         optimizer: Optimizer,
         shuffle: bool,
-    ) -> list[float]:
+    ) -> Sequence[float]:
         losses = self.core.train(
             parameters,
             state,
@@ -54,4 +56,5 @@ class Compiled:
             shuffle,
             get_num_threads(),
         )
-        return losses.tolist()
+        epochs_losses: list[float] = losses.tolist()
+        return epochs_losses

@@ -23,7 +23,7 @@ Pair = tuple[Array, Array | None]  # W (inputs, outputs) and b (outputs,), None 
 class Architecture:
     """What a network computes, without its parameters.
 
-    sizes: units per layer, the inputs first; activations and biases: one entry per layer after that.
+    sizes: units per layer, the inputs first; activations, biases: one per layer after that.
     """
 
     sizes: tuple[int, ...]
@@ -75,9 +75,7 @@ class TrainingState:
     shuffle: int
 
     @classmethod
-    def fresh(
-        cls, architecture: Architecture, optimizer: Optimizer, shuffle: int
-    ) -> TrainingState:
+    def fresh(cls, architecture: Architecture, optimizer: Optimizer, shuffle: int) -> TrainingState:
         slots = np.zeros((optimizer.slots, architecture.parameter_count), architecture.dtype)
         return cls(slots, 0, shuffle)
 

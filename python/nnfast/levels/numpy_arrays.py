@@ -72,9 +72,7 @@ class NumpyArrays:
             outputs.append(f.value(z, np).astype(z.dtype, copy=False))
         return z, outputs
 
-    def backpropagate(
-        self, layers: list[Pair], gradients: list[Pair], X: Array, Y: Array
-    ) -> float:
+    def backpropagate(self, layers: list[Pair], gradients: list[Pair], X: Array, Y: Array) -> float:
         """Mean loss of the batch; its gradient is written into `gradients`."""
         z, outputs = self.run(layers, X)
         a = outputs[-1]
@@ -96,9 +94,12 @@ class NumpyArrays:
 
 def through_activation(f: Activation, a: Array, slope: Array) -> Array:
     """dLoss/dz from dLoss/da."""
+    delta: Array
     if f.normalise:
-        return a * (slope - (a * slope).sum(axis=1, keepdims=True))
-    return slope * f.slope(a)
+        delta = a * (slope - (a * slope).sum(axis=1, keepdims=True))
+    else:
+        delta = slope * f.slope(a)
+    return delta
 
 
 def shuffled(n: int, state: TrainingState) -> Array:

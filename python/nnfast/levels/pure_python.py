@@ -154,9 +154,7 @@ class PurePython:
         state.step += 1
         for neuron in self.neurons:
             for k, (p, g) in enumerate(zip(neuron.weights, neuron.gradient)):
-                neuron.weights[k], *rest = optimizer.update(
-                    p, g, neuron.state[k], state.step, math
-                )
+                neuron.weights[k], *rest = optimizer.update(p, g, neuron.state[k], state.step, math)
                 neuron.state[k] = tuple(rest)
 
     def read(self, parameters: Numbers, slots: list[Numbers] | None = None) -> None:
