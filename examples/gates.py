@@ -1,6 +1,6 @@
 """Logic gates: a linear layer, XOR without biases, every gate, and the same with relu and Adam.
 
-    python gates.py [--plot FILE]
+`python gates.py --plot FILE` also draws the loss of XOR into an image file.
 """
 
 import argparse
@@ -46,8 +46,8 @@ for name in nn.datasets.GATES:
     right = (net.predict_classes(X) == y).all()
     print(f"{name.upper():4}", net.predict_classes(X), "right" if right else "wrong")
 
-# The rounded outputs of AND are right after 500 epochs from 47 of the seeds 0 to 49 (the other three
-# need up to 1,000), those of XOR after 1,000 epochs from all 50.
+# The rounded outputs of AND are right after 500 epochs from 47 of the seeds 0 to 49 (the other
+# three need up to 1,000), those of XOR after 1,000 epochs from all 50.
 for name, epochs in (("and", 500), ("xor", 1000)):
     X, y = nn.datasets.gate(name)
     net = nn.Network([2, nn.Dense(10, "relu"), nn.Dense(10, "relu"), 1], seed=0)

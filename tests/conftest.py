@@ -10,11 +10,19 @@ import pytest
 
 import nnfast
 from nnfast import levels
-from nnfast.formulas import LOSSES
+from nnfast.formulas import ACTIVATIONS, LOSSES, OPTIMIZERS, SGD, Adam, losses_for
 from nnfast.levels.compiled import SUPPORTED
 
 LEVELS = levels.available()
 COMPILED = [name for name in LEVELS if name in SUPPORTED]
+ENDINGS = [(name, loss) for name in ACTIVATIONS for loss in losses_for(name)]
+OPTIMIZERS_TRIED = [
+    SGD(0.01),
+    SGD(0.002, momentum=0.9),
+    SGD(0.002, momentum=0.9, nesterov=True),
+    Adam(0.01),
+    *(cls() for cls in OPTIMIZERS.values() if cls not in (SGD, Adam)),
+]
 
 
 @pytest.fixture(params=LEVELS)
@@ -32,6 +40,24 @@ def compiled_level(request):
 @pytest.fixture(params=["float32", "float64"])
 def dtype(request):
     return request.param
+
+
+@pytest.fixture(params=ENDINGS, ids="-".join)
+def ending(request):
+    """(activation, loss) of a last layer."""
+    return request.param
+
+
+@pytest.fixture(params=OPTIMIZERS_TRIED, ids=repr)
+def optimizer(request):
+    """An optimizer, each in all its forms."""
+    return request.param
+
+
+@pytest.fixture
+def optimizers():
+    """All that the fixture `optimizer` goes through."""
+    return OPTIMIZERS_TRIED
 
 
 @pytest.fixture

@@ -82,11 +82,9 @@ BUILDING = {
 }
 
 
-@pytest.mark.parametrize(
-    ("error", "arguments", "options", "fragments"),
-    **{"argvalues": list(BUILDING.values()), "ids": list(BUILDING)},
-)
-def test_networks_that_cannot_be(error, arguments, options, fragments):
+@pytest.mark.parametrize("case", BUILDING)
+def test_networks_that_cannot_be(case):
+    error, arguments, options, fragments = BUILDING[case]
     check(error, fragments, nn.Network, *arguments, **options)
 
 
@@ -115,11 +113,9 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("error", "arguments", "options", "fragments"),
-    **{"argvalues": list(LAYERS.values()), "ids": list(LAYERS)},
-)
-def test_layers_that_cannot_be(error, arguments, options, fragments):
+@pytest.mark.parametrize("case", LAYERS)
+def test_layers_that_cannot_be(case):
+    error, arguments, options, fragments = LAYERS[case]
     check(error, fragments, nn.Dense, *arguments, **options)
 
 
@@ -129,7 +125,7 @@ FIELDS = [(nn.SGD, "learning_rate"), (nn.SGD, "momentum")] + [
 POSITIVE = ("learning_rate", "epsilon")
 
 
-@pytest.mark.parametrize("value", [-0.1, np.nan, np.inf, -np.inf, 10**400])
+@pytest.mark.parametrize("value", [-0.1, np.nan, np.inf, -np.inf, pytest.param(10**400, id="huge")])
 @pytest.mark.parametrize(("optimizer", "field"), FIELDS)
 def test_numbers_outside_their_range(optimizer, field, value):
     fragments = [f"{optimizer.__name__}: {field} is"]
@@ -146,7 +142,7 @@ def test_the_ends_of_the_ranges(optimizer, field):
     assert getattr(optimizer(**{field: 0}), field) == 0
 
 
-@pytest.mark.parametrize("value", [None, "fast", "0.1", [0.1], 1j, True])
+@pytest.mark.parametrize("value", [None, "fast", "0.1", [0.1], 1j, True], ids=repr)
 @pytest.mark.parametrize(("optimizer", "field"), FIELDS)
 def test_what_is_no_number(optimizer, field, value):
     check(TypeError, [f"{field} is {value!r}", "expected a number"], optimizer, **{field: value})
@@ -176,10 +172,9 @@ FITTING = {
 }
 
 
-@pytest.mark.parametrize(
-    ("error", "options", "fragments"), **{"argvalues": list(FITTING.values()), "ids": list(FITTING)}
-)
-def test_fits_that_cannot_be(net, error, options, fragments):
+@pytest.mark.parametrize("case", FITTING)
+def test_fits_that_cannot_be(net, case):
+    error, options, fragments = FITTING[case]
     before = state(net)
     check(error, fragments, net.fit, X, LABELS, **options)
     assert state(net) == before
@@ -313,9 +308,9 @@ WEIGHTS = {
     "transposed": (ValueError, [(W.T, B), (V, None)], ["weights[0]: W", "(4, 3)", "(3, 4)", "W.T"]),
     "short bias": (ValueError, [(W, B[1:]), (V, None)], ["weights[0]: b", "(3,)", "(4,)"]),
     "column": (ValueError, [(W, B[:, None]), (V, None)], ["weights[0]: b", "(4, 1)", "(4,)"]),
-    "no bias": (ValueError, [(W, None), (V, None)], ["weights[0]: b is None", "has a bias"]),
+    "no bias": (ValueError, [(W, None), (V, None)], ["weights[0]: b is None", "(4,)"]),
     "a bias": (ValueError, [(W, B), (V, B[:2])], ["weights[1]: b is given", "no bias", "None"]),
-    "no W": (ValueError, [(W, B), (None, None)], ["weights[1]: W is None"]),
+    "no W": (ValueError, [(W, B), (None, None)], ["weights[1]: W is None", "(4, 2)"]),
     "NaN": (ValueError, [(W, B), (V + np.nan, None)], ["weights[1]: W[0, 0] is nan"]),
     "too large": (ValueError, [(W, B + 1e39), (V, None)], ["weights[0]: b[0] is inf", "float32"]),
     "texts": (TypeError, [(W, B), (V.astype(str), None)], ["weights[1]: W", "real numbers"]),
@@ -341,11 +336,18 @@ def test_other_refusals_change_nothing(net):
 
 @pytest.mark.parametrize(
     ("error", "n"),
-    [(ValueError, 0), (ValueError, -2), (TypeError, 1.5), (TypeError, True), (TypeError, "two")],
+    [
+        (ValueError, 0),
+        (ValueError, -2),
+        (ValueError, 2**40),
+        (TypeError, 1.5),
+        (TypeError, True),
+        (TypeError, "two"),
+    ],
 )
 def test_numbers_of_threads(error, n):
     before = nn.get_num_threads()
-    check(error, [f"set_num_threads({n!r})", "at least 1"], nn.set_num_threads, n)
+    check(error, [f"set_num_threads({n!r})", "expected"], nn.set_num_threads, n)
     assert nn.get_num_threads() == before
 
 

@@ -210,7 +210,6 @@ def test_layout_of_the_parameters():
     assert np.array_equal(np.concatenate(parts), net.parameters)
 
 
-@pytest.mark.parametrize("level", LEVELS)
 def test_parameters_and_weights_are_views(level):
     net = small(level=level)
     X = numbers(4, 3)
@@ -246,7 +245,6 @@ def test_set_weights_of_the_network_itself():
     assert np.array_equal(net.parameters, before)
 
 
-@pytest.mark.parametrize("level", LEVELS)
 def test_reset_starts_anew(level):
     X, y = numbers(6, 3), [0, 1, 0, 1, 1, 0]
 
@@ -265,7 +263,6 @@ def test_reset_starts_anew(level):
     assert trained(net) == trained(small(level=level, seed=5)) != first
 
 
-@pytest.mark.parametrize("level", LEVELS)
 def test_copy_is_independent_and_goes_on_alike(level):
     X, y = numbers(7, 3), [0, 1, 0, 1, 1, 0, 1]
     net = small(level=level)
@@ -293,7 +290,6 @@ def test_copy_on_another_level():
     assert net.level == LEVELS[-1]
 
 
-@pytest.mark.parametrize("level", LEVELS)
 def test_the_level_can_be_changed(level):
     net = small(dtype="float64", level="numpy")
     X = numbers(4, 3)
@@ -318,7 +314,6 @@ BY_HAND = {
 }
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_predict_by_hand(activation, level):
     layers = [3, nn.Dense(4, "tanh"), nn.Dense(2, activation)]
@@ -331,8 +326,6 @@ def test_predict_by_hand(activation, level):
     assert np.allclose(net.predict(X[4:5]), expected[4:5], rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("level", LEVELS)
 def test_predict_returns_an_array_of_its_own(level, dtype):
     net = small(level=level, dtype=dtype)
     X = numbers(5, 3)
@@ -352,7 +345,6 @@ def identity(outputs, activation, **options):
     return net
 
 
-@pytest.mark.parametrize("level", LEVELS)
 def test_predict_classes(level):
     single = identity(1, "linear", level=level).predict_classes([[0.49], [0.5], [0.51], [-3]])
     assert single.tolist() == [0, 1, 1, 0]
@@ -364,7 +356,6 @@ def test_predict_classes(level):
         assert classes.ndim == 1
 
 
-@pytest.mark.parametrize("level", LEVELS)
 def test_evaluate(level):
     def accuracy(outputs, activation, X, y):
         net = identity(outputs, activation, level=level)
@@ -385,7 +376,6 @@ def test_evaluate(level):
     assert accuracy(3, "softmax", [[1, 2, 3]], [[0.25, 0.25, 0.5]]) is None
 
 
-@pytest.mark.parametrize("level", LEVELS)
 def test_the_gradient_lies_like_the_parameters(level):
     net = small(level=level, dtype="float64")
     X, y = numbers(8, 3), [0, 1, 1, 0, 0, 1, 1, 1]
@@ -421,13 +411,6 @@ def test_summary(capsys):
 # ---- threads --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def threads():
-    before = nn.get_num_threads()
-    yield nn.set_num_threads
-    nn.set_num_threads(before)
-
-
 def test_number_of_threads(threads):
     for n in (1, 3, np.int64(2)):
         threads(n)
@@ -435,13 +418,13 @@ def test_number_of_threads(threads):
         assert type(nn.get_num_threads()) is int
 
 
-@pytest.mark.parametrize("level", LEVELS[2:])
-def test_threads_do_not_change_a_bit(threads, level):
+def test_threads_do_not_change_a_bit(threads, compiled_level):
     X, Y = numbers(300, 100), np.eye(10)[np.arange(300) % 10]
 
     def trained(count):
         threads(count)
-        net = nn.Network([100, nn.Dense(200, "relu"), nn.Dense(10, "softmax")], seed=0, level=level)
+        layers = [100, nn.Dense(200, "relu"), nn.Dense(10, "softmax")]
+        net = nn.Network(layers, seed=0, level=compiled_level)
         losses = net.fit(X, Y, epochs=2, batch_size=128)["loss"]
         loss, gradient = net.loss_and_gradient(X, Y)
         arrays = net.parameters, gradient, net.predict(X)

@@ -18,10 +18,12 @@ struct Constants<float> {
     // ln 2 in two parts; k * high is exact
     static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f;
     static constexpr float exp_min = -104.0f, exp_max = 89.0f;  // beyond: 0 and infinity
+    static constexpr float exp_normal = 87.0f;                  // up to here results are normal
     static constexpr float tanh_max = 10.0f;                    // beyond: 1
     static constexpr float sqrt_half = 0x1.6a09e6p-1f, two_to_mantissa = 0x1p23f;
-    static constexpr float subnormal_scale = 0x1p24f, subnormal_shift = 24.0f;
-    static constexpr float smallest_normal = 0x1p-126f;
+    static constexpr float subnormal_scale = 0x1p24f;
+    static constexpr float log_of_subnormal_scale = 0x1.0a2b24p+4f;
+    static constexpr float smallest_normal = 0x1p-126f, largest = 0x1.fffffep127f;
     // |error| < 7.8e-9 of e^r
     static constexpr float exp_tail[] = {0.5f, 0.166665770255979882f, 0.041666554662050534f,
                                          0.0083631730745137109f, 0.00139261761199355789f};
@@ -36,11 +38,12 @@ struct Constants<double> {
     static constexpr double round = 0x1.8p52;
     static constexpr double log2e = 0x1.71547652b82fep0;
     static constexpr double ln2_high = 0x1.62e42fefa3800p-1, ln2_low = 0x1.ef35793c76730p-45;
-    static constexpr double exp_min = -746.0, exp_max = 710.0;
+    static constexpr double exp_min = -746.0, exp_max = 710.0, exp_normal = 708.0;
     static constexpr double tanh_max = 20.0;
     static constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1, two_to_mantissa = 0x1p52;
-    static constexpr double subnormal_scale = 0x1p54, subnormal_shift = 54.0;
-    static constexpr double smallest_normal = 0x1p-1022;
+    static constexpr double subnormal_scale = 0x1p54;
+    static constexpr double log_of_subnormal_scale = 0x1.2b708872320e2p+5;
+    static constexpr double smallest_normal = 0x1p-1022, largest = 0x1.fffffffffffffp1023;
     // |error| < 1.3e-17 of e^r
     static constexpr double exp_tail[] = {0.500000000000000102,     0.166666666666666675,
                                           0.0416666666666241619,    0.00833333333333006445,
@@ -87,25 +90,34 @@ NNFAST_INLINE Vec<T> reduced_expm1(Vec<T> x, IntVec<T>& k) {
     return fma(r * r, polynomial<T>(C::exp_tail, r), r);
 }
 
-// 2^k for k in the normal range
+// 2^k v by adding k to the exponent, where v and the result are normal numbers
 template <class T>
-NNFAST_INLINE Vec<T> power_of_two(IntVec<T> k) {
-    return (Vec<T>)((k + Constants<T>::bias) << Constants<T>::mantissa);
+NNFAST_INLINE Vec<T> scaled(Vec<T> v, IntVec<T> k) {
+    return (Vec<T>)((IntVec<T>)v + (k << Constants<T>::mantissa));
 }
 
+// exp where results may be subnormal, infinite or NaN: 2^k in two factors, so that a subnormal result
+// is rounded once and overflow is infinity
 template <class T>
-NNFAST_INLINE Vec<T> exp(Vec<T> x) {
+__attribute__((noinline)) Vec<T> exp_of_extremes(Vec<T> x) {
     using C = Constants<T>;
     x = select<T>(x < fill(C::exp_min), fill(C::exp_min), x);  // a NaN fails both comparisons
     x = select<T>(x > fill(C::exp_max), fill(C::exp_max), x);  // and stays
     IntVec<T> k;
     const Vec<T> e = fill(T(1)) + reduced_expm1<T>(x, k);
-    // 2^k in two factors, so that subnormal results are rounded once and overflow is infinity
     const UIntVec<T> biased = (UIntVec<T>)(k + 2 * C::bias);
     const UIntVec<T> half = biased >> 1;
     const Vec<T> first = (Vec<T>)(half << C::mantissa);
     const Vec<T> second = (Vec<T>)((biased - half) << C::mantissa);
     return e * first * second;
+}
+
+template <class T>
+NNFAST_INLINE Vec<T> exp(Vec<T> x) {
+    if (!all_at_most(abs<T>(x), fill(Constants<T>::exp_normal))) return exp_of_extremes<T>(x);
+    IntVec<T> k;
+    const Vec<T> e = fill(T(1)) + reduced_expm1<T>(x, k);
+    return scaled<T>(e, k);
 }
 
 // 1 / (1 + e^-z): one exp of -|z|, one division, no overflow, no cancellation on either side
@@ -121,10 +133,11 @@ template <class T>
 NNFAST_INLINE Vec<T> tanh(Vec<T> z) {
     using C = Constants<T>;
     Vec<T> x = abs<T>(z);
-    x = select<T>(x > fill(C::tanh_max), fill(C::tanh_max), x);
+    if (!all_at_most(x, fill(C::tanh_max)))
+        x = select<T>(x > fill(C::tanh_max), fill(C::tanh_max), x);
     IntVec<T> k;
     const Vec<T> q = reduced_expm1<T>(T(-2) * x, k);
-    const Vec<T> scale = power_of_two<T>(k);
+    const Vec<T> scale = scaled<T>(fill(T(1)), k);
     const Vec<T> t = fma(scale, q, scale - fill(T(1)));
     const Vec<T> y = -t / (t + fill(T(2)));
     const IntVec<T> sign = (IntVec<T>)fill(T(-0.0));
@@ -134,31 +147,43 @@ NNFAST_INLINE Vec<T> tanh(Vec<T> z) {
 // x = 2^k m, m in [sqrt(1/2), sqrt(2)): log x = k ln 2 + log m, with f = m - 1, s = f / (2 + f) and
 // log m = f - (f²/2 - s (f²/2 + R(s²))): the form of fdlibm (Sun Microsystems, 1993)
 template <class T>
-NNFAST_INLINE Vec<T> log(Vec<T> x) {
+NNFAST_INLINE Vec<T> log_of_normal(Vec<T> x) {
     using C = Constants<T>;
-    const IntVec<T> tiny = x < fill(C::smallest_normal);
-    const Vec<T> normal = select<T>(tiny, x * fill(C::subnormal_scale), x);
     // bits counted from sqrt(1/2): the exponent k, biased to be positive, and the mantissa
     const UIntVec<T> offset = (UIntVec<T>)fill(C::sqrt_half);
-    const UIntVec<T> one = (UIntVec<T>)fill(T(1));
-    const UIntVec<T> bits = (UIntVec<T>)normal - offset + one;
+    const UIntVec<T> bits = (UIntVec<T>)x - offset + (UIntVec<T>)fill(T(1));
     const UIntVec<T> mantissa = bits & ~(UIntVec<T>)fill(-T(__builtin_inf()));
     const Vec<T> m = (Vec<T>)(mantissa + offset);
     // an integer in the low bits of 2^mantissa is that number plus 2^mantissa
     const Vec<T> unit = fill(C::two_to_mantissa);
-    Vec<T> k = (Vec<T>)((bits >> C::mantissa) | (UIntVec<T>)unit) - (unit + fill(T(C::bias)));
-    k = k - select<T>(tiny, fill(T(C::subnormal_shift)), Vec<T>{});
+    const Vec<T> k = (Vec<T>)((bits >> C::mantissa) | (UIntVec<T>)unit) - (unit + fill(T(C::bias)));
     const Vec<T> f = m - fill(T(1));
     const Vec<T> s = f / (fill(T(2)) + f);
     const Vec<T> z = s * s;
     const Vec<T> half_square = fill(T(0.5)) * f * f;
     const Vec<T> tail = z * polynomial<T>(C::log_tail, z);
     const Vec<T> small = fma(s, half_square + tail, k * fill(C::ln2_low));
-    Vec<T> y = fma(k, fill(C::ln2_high), f - (half_square - small));
+    return fma(k, fill(C::ln2_high), f - (half_square - small));
+}
+
+template <class T>
+__attribute__((noinline)) Vec<T> log_of_extremes(Vec<T> x) {
+    using C = Constants<T>;
     const Vec<T> infinity = fill(T(__builtin_inf()));
+    const IntVec<T> tiny = x < fill(C::smallest_normal);
+    const Vec<T> normal = select<T>(tiny, x * fill(C::subnormal_scale), x);
+    const Vec<T> shift = select<T>(tiny, fill(C::log_of_subnormal_scale), Vec<T>{});
+    Vec<T> y = log_of_normal<T>(normal) - shift;
     y = select<T>(x == infinity, infinity, y);
     y = select<T>(x == Vec<T>{}, -infinity, y);
     return select<T>(x >= Vec<T>{}, y, fill(T(__builtin_nan(""))));  // negative, or NaN
+}
+
+template <class T>
+NNFAST_INLINE Vec<T> log(Vec<T> x) {
+    using C = Constants<T>;
+    const bool normal = all_at_most(fill(C::smallest_normal), x) && all_at_most(x, fill(C::largest));
+    return normal ? log_of_normal<T>(x) : log_of_extremes<T>(x);
 }
 
 // log(1 + e) for e >= 0; the second term is what the rounding of 1 + e lost

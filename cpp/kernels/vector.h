@@ -128,6 +128,7 @@ NNFAST_INLINE Vec<T> abs(Vec<T> v) {
     return (Vec<T>)((IntVec<T>)v & ~(IntVec<T>)fill<T>(T(-0.0)));
 }
 
+// fma, sqrt, and whether a <= b in all lanes, which no NaN is
 #if defined(__AVX512F__)
 NNFAST_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
     return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -140,6 +141,12 @@ NNFAST_INLINE Vec<float> sqrt(Vec<float> v) {
 }
 NNFAST_INLINE Vec<double> sqrt(Vec<double> v) {
     return (Vec<double>)_mm512_mask_sqrt_pd((__m512d)v, 0xff, (__m512d)v);
+}
+NNFAST_INLINE bool all_at_most(Vec<float> a, Vec<float> b) {
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NLE_UQ) == 0;
+}
+NNFAST_INLINE bool all_at_most(Vec<double> a, Vec<double> b) {
+    return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_NLE_UQ) == 0;
 }
 #elif defined(__AVX2__)
 NNFAST_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
@@ -154,6 +161,12 @@ NNFAST_INLINE Vec<float> sqrt(Vec<float> v) {
 NNFAST_INLINE Vec<double> sqrt(Vec<double> v) {
     return (Vec<double>)_mm256_sqrt_pd((__m256d)v);
 }
+NNFAST_INLINE bool all_at_most(Vec<float> a, Vec<float> b) {
+    return _mm256_movemask_ps(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_NLE_UQ)) == 0;
+}
+NNFAST_INLINE bool all_at_most(Vec<double> a, Vec<double> b) {
+    return _mm256_movemask_pd(_mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_NLE_UQ)) == 0;
+}
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 NNFAST_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
     return (Vec<float>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
@@ -166,6 +179,12 @@ NNFAST_INLINE Vec<float> sqrt(Vec<float> v) {
 }
 NNFAST_INLINE Vec<double> sqrt(Vec<double> v) {
     return (Vec<double>)vsqrtq_f64((float64x2_t)v);
+}
+NNFAST_INLINE bool all_at_most(Vec<float> a, Vec<float> b) {
+    return vminvq_u32((uint32x4_t)(a <= b)) != 0;
+}
+NNFAST_INLINE bool all_at_most(Vec<double> a, Vec<double> b) {
+    return vminvq_u32((uint32x4_t)(a <= b)) != 0;
 }
 #else
 // The class of its own: no fma, two roundings.
@@ -180,6 +199,14 @@ NNFAST_INLINE Vec<float> sqrt(Vec<float> v) {
 NNFAST_INLINE Vec<double> sqrt(Vec<double> v) {
     for (size_t i = 0; i < lanes<double>; ++i) v[i] = __builtin_sqrt(v[i]);
     return v;
+}
+NNFAST_INLINE bool all_at_most(Vec<float> a, Vec<float> b) {
+    const IntVec<float> yes = a <= b;
+    return (yes[0] & yes[1] & yes[2] & yes[3]) != 0;
+}
+NNFAST_INLINE bool all_at_most(Vec<double> a, Vec<double> b) {
+    const IntVec<double> yes = a <= b;
+    return (yes[0] & yes[1]) != 0;
 }
 #endif
 

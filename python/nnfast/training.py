@@ -123,10 +123,11 @@ def _is_interactive(stream: Any) -> bool:
 
 
 def _duration(seconds: float) -> str:
-    if seconds >= 60:
-        return f"{seconds // 60:.0f}m{seconds % 60:02.0f}s"
+    if seconds >= 59.95:  # less is at most 59.9s in three digits
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes}m{rest:02}s"
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
+        if seconds >= 0.9995 * size:
             return f"{seconds / size:.3g}{unit}"
     return f"{seconds * 1e6:.3g}us"
 

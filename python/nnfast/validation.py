@@ -198,12 +198,12 @@ def optimizer(value: Any) -> Optimizer | None:
 
 def copy_weights(name: str, value: Any, view: Array | None, dtype: str) -> None:
     """Copy W or b into its view; None belongs to None."""
-    if view is None or value is None:
-        if view is not value:
-            wrong = "is None, but this layer has a bias" if value is None else "is given, but "
-            wrong += "" if value is None else "this layer has no bias; use None"
-            raise ValueError(f"{name} {wrong}.")
+    if view is None:
+        if value is not None:
+            raise ValueError(f"{name} is given, but this layer has no bias; use None.")
         return
+    if value is None:
+        raise ValueError(f"{name} is None; expected an array of shape {view.shape}.")
     array = numeric_array(name, value, dtype)
     if array.shape != view.shape:
         hint = "; W is (inputs, outputs), try W.T" if array.T.shape == view.shape else ""
