@@ -1,4 +1,4 @@
-"""Fixtures that several test files use: levels, dtypes, and `problem`, which makes random networks."""
+"""Fixtures of many tests: levels, dtypes, and `problem`, which makes random networks and data."""
 
 from __future__ import annotations
 

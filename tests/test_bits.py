@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -107,9 +109,7 @@ def test_instruction_sets_agree_on_awkward_shapes(problem, dtype, inputs):
 
 @two_with_fma
 @pytest.mark.parametrize(("sizes", "rows"), [((2, 300, 2), 310), ((3, 6, 2), 2500)])
-def test_instruction_sets_agree_on_several_chunks(
-    problem, dtype, ending, optimizers, sizes, rows
-):
+def test_instruction_sets_agree_on_several_chunks(problem, dtype, ending, optimizers, sizes, rows):
     output, loss = ending
     case = problem(sizes, ("tanh", output), loss, rows=rows, dtype=dtype)
     assert_instruction_sets_agree(case, optimizers[-2:], batch_size=rows - 10)
@@ -204,9 +204,7 @@ def test_memory_beside_the_arrays_is_not_used(problem, compiled_level, dtype, op
             strict=True,
         )
         other = replace(case, parameters=views[0], X=views[1], Y=views[2])
-        result = passes(other, compiled_level), other.train(
-            compiled_level, optimizer, batch_size=4
-        )
+        result = passes(other, compiled_level), other.train(compiled_level, optimizer, batch_size=4)
         assert_same_bits(result, expected)
         for array, view in zip(larger, views, strict=True):
             assert np.isnan(array[:start]).all()
@@ -228,3 +226,50 @@ def test_training_writes_only_into_its_arrays(problem, compiled_level, dtype, op
     for array, view in ((larger, parameters), (larger_slots, slots)):
         outside = np.concatenate([array[:5], array[5 + view.size :]])
         assert (outside == 7.5).all()
+
+
+GUARDED = """
+import ctypes, itertools, mmap
+import numpy as np
+from nnfast import levels
+from nnfast.formulas import OPTIMIZERS
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+kept = []
+
+def at_the_end_of_a_page(array):
+    size = -(-array.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
+    memory = np.frombuffer(mmap.mmap(-1, size + mmap.PAGESIZE), np.uint8)
+    assert libc.mprotect(memory.ctypes.data + size, mmap.PAGESIZE, 0) == 0
+    kept.append(memory)
+    return memory[size - array.nbytes : size].view(array.dtype).reshape(array.shape)
+
+def guarded(shape, dtype):
+    array = at_the_end_of_a_page(np.empty(shape, dtype)) if 0 not in shape else np.empty(shape, dtype)
+    array[...] = 0.25
+    return array
+
+for level in levels.available()[2:]:
+    for dtype, sizes in itertools.product(("float32", "float64"), SIZES):
+        architecture = levels.Architecture(sizes, ("tanh", "sigmoid"), (True, False), "quadratic", dtype)
+        count = architecture.parameter_count
+        implementation = levels.LEVELS[level](architecture)
+        for rows in (1, 3, 9, 70):
+            p, X, Y = (guarded(s, dtype) for s in [(count,), (rows, sizes[0]), (rows, sizes[-1])])
+            implementation.forward(p, X)
+            implementation.loss_and_gradient(p, X, Y)
+            for cls in OPTIMIZERS.values():
+                slots = guarded((cls().slots, count), dtype)
+                implementation.train(p, levels.TrainingState(slots, 0, 1), X, Y, epochs=1,
+                                     batch_size=4, optimizer=cls(), shuffle=True)
+print("within")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="guards pages with mprotect")
+def test_no_memory_behind_the_arrays_is_touched():
+    """Behind every array lies a page that may not be read: a process of its own would crash."""
+    script = GUARDED.replace("SIZES", "((1, 1, 1), (2, 4, 1), (5, 17, 3), (16, 33, 9))")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, b"within"), done.stderr.decode()

@@ -119,7 +119,7 @@ def test_ctrl_c(level, job):
     assert sorted(delays)[1] < 0.3, delays  # the median: other processes may delay one
 
 
-class Stop(Exception):
+class StopError(Exception):
     pass
 
 
@@ -134,14 +134,14 @@ def handler():
 @posix
 def test_the_exception_of_any_signal(level, handler):
     def stop(*arguments):
-        raise Stop
+        raise StopError
 
     handler(stop)
     net = small(level=level)
     X, Y = data(net, 8)
     timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
     timer.start()
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         net.fit(X, Y, epochs=10**9)
     timer.join()
     step = net.training_state.step

@@ -1,4 +1,4 @@
-"""The page of mathematics: slopes and deltas against differences, and the compiled page beside it."""
+"""The page of mathematics: slopes and deltas against differences, and the compiled page."""
 
 from __future__ import annotations
 

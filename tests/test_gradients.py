@@ -36,9 +36,7 @@ def clear_of_kinks(problem, *args, **kwargs):
         candidate = problem(*args, seed=seed, **kwargs)
         kinked = [
             abs(z).min()
-            for z, name in zip(
-                logits(candidate), candidate.architecture.activations, strict=True
-            )
+            for z, name in zip(logits(candidate), candidate.architecture.activations, strict=True)
             if name in KINKED
         ]
         if min(kinked, default=1.0) > 20 * STEP:
@@ -74,9 +72,7 @@ def assert_gradient(problem, level, rng):
 def test_two_layers(problem, rng, level, hidden, ending):
     output, loss = ending
     for rows, biases in [(1, True), (4, (True, False)), (3, (False, True)), (5, False)]:
-        case = clear_of_kinks(
-            problem, (3, 4, 3), (hidden, output), loss, rows=rows, biases=biases
-        )
+        case = clear_of_kinks(problem, (3, 4, 3), (hidden, output), loss, rows=rows, biases=biases)
         assert_gradient(case, level, rng)
 
 

@@ -1,4 +1,4 @@
-"""Every level against level "numpy": passes, training, awkward shapes, extreme numbers, row order."""
+"""Every level against level "numpy": passes, training, shapes, extreme numbers, order of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""exp, log, log1p, sigmoid and tanh of the compiled levels, within 4 ulp of the truth everywhere."""
+"""exp, log, log1p, sigmoid and tanh of the compiled levels: within 4 ulp of the truth."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ IN_FLOAT64 = {
 def ulp_errors(y, truth, rest=0.0):
     """|y - (truth + rest)| in units of the last place of y's dtype at the truth.
 
-    Infinite and NaN results must be exactly those that the truth rounds to; a result that stands
-    where the truth is beyond the range, or the other way round, counts in ulp of the largest number.
+    NaN and infinity must stand where they stand in the truth. Where only one of the two is beyond
+    the range of the dtype, the largest number stands for it.
     """
     largest = np.finfo(y.dtype).max
     with np.errstate(over="ignore", invalid="ignore"):

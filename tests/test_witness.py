@@ -11,8 +11,8 @@ ROWS, INPUTS = 50, 4
 NAMES = {"sigmoid": "logistic", "tanh": "tanh", "relu": "relu", "linear": "identity"}
 
 
-@pytest.fixture
-def X(rng):
+@pytest.fixture(name="X")
+def inputs(rng):
     return rng.standard_normal((ROWS, INPUTS))
 
 

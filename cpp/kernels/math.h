@@ -190,7 +190,8 @@ NNFAST_INLINE Vec<T> log(Vec<T> x) {
 template <class T>
 NNFAST_INLINE Vec<T> log1p(Vec<T> e) {
     const Vec<T> u = fill(T(1)) + e;
-    return log<T>(u) + (e - (u - fill(T(1)))) / u;
+    const Vec<T> lost = (e - (u - fill(T(1)))) / u;
+    return log<T>(u) + select<T>(u <= fill(Constants<T>::largest), lost, Vec<T>{});
 }
 
 }  // namespace

@@ -185,28 +185,32 @@ NNFAST_INLINE T tiny_row(const TinyTask<T>& t, const T* factors, const TinyRoom<
     return loss[0];
 }
 
-// An update after the rows first, ..., end - 1 of the order
+// An update after the rows first, ..., end - 1 of the order; `gathered` where the room still holds them
 template <class Optimizer, class T>
 NNFAST_INLINE T tiny_batch(const TinyTask<T>& t, const T* factors, const TinyRoom<T>& room,
-                           size_t first, size_t end) {
-    constexpr size_t parts = 64 / vector_bytes;
+                           size_t first, size_t end, bool gathered) {
+    constexpr size_t parts = 64 / vector_bytes, stride = 64 / sizeof(T);
     const T scale = T(1) / static_cast<T>(end - first);
+    const bool alone = end - first <= lanes<T>;  // one group: the other parts of the sums are zero
     Sum<T> loss;
     for (size_t group = 0; first < end; ++group, first += lanes<T>) {
         const size_t count = end - first < lanes<T> ? end - first : lanes<T>;
-        gather(t.x, t.net.inputs, t.order, first, count, room.a);
-        gather(t.y, t.net.outputs, t.order, first, count, room.y);
+        if (!gathered) {
+            gather(t.x, t.net.inputs, t.order, first, count, room.a);
+            gather(t.y, t.net.outputs, t.order, first, count, room.y);
+        }
         const auto sink = [&](size_t place, Vec<T> g) {
-            T* sums = room.gradient + place * (64 / sizeof(T));
+            T* sums = room.gradient + place * stride;
             T* sum = sums + group % parts * lanes<T>;
-            if (group == 0)
-                for (size_t i = 1; i < parts; ++i) store(sums + i * lanes<T>, Vec<T>{});
             store(sum, group < parts ? g : load(sum) + g);
+            if (group == 0 && !alone)
+                for (size_t i = 1; i < parts; ++i) store(sums + i * lanes<T>, Vec<T>{});
         };
         loss.add(group, tiny_pass<T>(t.net, t.p, count, scale, room, sink));
     }
     tiny_update<Optimizer, T>(t, factors, [&](size_t k) {
-        return sums_of_groups<T>(room.gradient + k * (64 / sizeof(T)));
+        return alone ? sums_of_groups<T, 1>(room.gradient + k * stride)
+                     : sums_of_groups<T, parts>(room.gradient + k * stride);
     });
     return loss.total();
 }
@@ -226,10 +230,12 @@ void tiny_epochs(const TinyTask<T>& t) {
             Optimizer::factors(t.hyperparameters, ++step, exact);
             for (size_t i = 0; i < most_factors; ++i) factors[i] = static_cast<T>(exact[i]);
             const size_t end = row + t.batch_size < t.last ? row + t.batch_size : t.last;
+            const bool same_rows = epoch > 0 && end - row == t.last - t.first;
             loss += static_cast<double>(
                 t.batch_size == 1
                     ? tiny_row<Optimizer, T>(t, factors, room, t.order ? t.order[row] : row)
-                    : tiny_batch<Optimizer, T>(t, factors, room, row, end));
+                    : tiny_batch<Optimizer, T>(t, factors, room, row, end,
+                                               same_rows && end - row <= lanes<T>));
         }
         t.losses[epoch] += loss;
     }

@@ -264,9 +264,9 @@ NNFAST_INLINE Vec<T> fold(const Vec<T>* v) {
     }
 }
 
-template <class T>
+// Of each group the first `parts` registers, the others being zero
+template <class T, size_t parts>
 NNFAST_INLINE Vec<T> sums_of_groups(const T* groups) {
-    constexpr size_t parts = 64 / vector_bytes;
     Vec<T> v[lanes<T>];
     NNFAST_UNROLL
     for (size_t i = 0; i < lanes<T>; ++i) {

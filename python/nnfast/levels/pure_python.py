@@ -68,7 +68,11 @@ class Layer:
 
 
 class PurePython:
-    """The network as lists of neurons. Numbers are Python floats (float64), whatever the dtype."""
+    """The network as lists of neurons.
+
+    Numbers are Python floats (float64); with float32 they are rounded after every epoch, so that it
+    does not show how many epochs one call trains.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         self.layers: list[Layer] = []
@@ -78,6 +82,7 @@ class PurePython:
             start += (inputs + bias) * outputs
         self.neurons = [neuron for layer in self.layers for neuron in layer.neurons]
         self.loss = LOSSES[architecture.loss]
+        self.rounds = architecture.dtype == "float32"
 
     def forward(self, parameters: Any, X: Any) -> list[Numbers]:
         self.read(parameters.tolist())
@@ -118,6 +123,9 @@ class PurePython:
                     total += loss * len(batch)
                     self.update(optimizer, state)
                 losses.append(total / n)
+                if self.rounds:
+                    self.write(parameters, state.slots)
+                    self.read(parameters.tolist(), state.slots.tolist())
         finally:
             self.write(parameters, state.slots)
         return losses

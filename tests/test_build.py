@@ -1,0 +1,134 @@
+"""What was compiled: symbols, instructions, libraries, and the floating-point state it leaves."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnfast import _core
+
+ROOT = Path(__file__).parents[1]
+
+STATE = """
+import threading
+import numpy as np
+
+def exact():
+    tiny, one = np.float32(2.0**-126), np.float32(1)
+    subnormal = tiny / np.float32(4) * np.float32(4) == tiny and 2.0**-1074 * 2.0**52 == 2.0**-1022
+    to_nearest = one + np.float32(2.0**-24) == one and -one - np.float32(2.0**-24) == -one
+    return bool(subnormal and to_nearest)
+
+def check(when):
+    seen = [exact()]
+    thread = threading.Thread(target=lambda: seen.append(exact()))
+    thread.start()
+    thread.join()
+    assert seen == [True, True], when
+
+check("at first")
+import nnfast
+check("after the import")
+X = np.random.default_rng(0).random((512, 100))
+for level in nnfast.levels.available()[1:]:
+    for dtype in ("float32", "float64"):
+        net = nnfast.Network([100, 90, 10], dtype=dtype, level=level)
+        net.fit(X, X[:, :10], epochs=1, batch_size=256)
+        net.predict(X)
+        check(level)
+print("exact")
+"""
+
+
+def run(*command):
+    """Output of a program that must succeed."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_floating_point_state_is_left_alone():
+    assert run(sys.executable, "-c", STATE).strip() == "exact"
+
+
+def tool(name):
+    found = shutil.which(name)
+    if not found:
+        pytest.skip(f"needs {name}")
+    return found
+
+
+def test_no_runtime_of_openmp_or_blas():
+    if sys.platform != "linux":
+        pytest.skip("reads ELF files")
+    needed = re.findall(r"NEEDED.*\[(.*)\]", run(tool("readelf"), "-d", _core.__file__))
+    known = r"lib(stdc\+\+|m|gcc_s|c|pthread)\.so|ld-linux"
+    assert [name for name in needed if not re.match(known, name)] == []
+
+
+def cmake_text():
+    path = ROOT / "CMakeLists.txt"
+    if not path.exists():
+        pytest.skip("needs the source tree")
+    return re.sub(r"#.*", "", path.read_text())
+
+
+def kernel_flags():
+    """{instruction set: its flags} of this processor's architecture."""
+    text = cmake_text()
+    options = re.search(r"set\(nnfast_options ([^)]*)\)", text).group(1).split()
+    sets = {name: flags.split() for name, flags in re.findall(r"add_kernels\((\w+)(.*)\)", text)}
+    return {name: options + flags for name, flags in sets.items() if name in _core.levels()}
+
+
+@pytest.fixture(scope="module")
+def kernel_objects(tmp_path_factory):
+    """The kernels of every instruction set, compiled with as little inlining as -O1 brings."""
+    compiler, source = tool("g++"), ROOT / "cpp" / "kernels" / "kernels.cpp"
+    folder, objects = tmp_path_factory.mktemp("kernels"), {}
+    for isa, flags in kernel_flags().items():
+        objects[isa] = folder / f"{isa}.o"
+        run(compiler, "-std=gnu++17", "-fPIC", *flags, "-O1", f"-DNNFAST_ISA={isa}", "-c",
+            str(source), "-o", str(objects[isa]))  # fmt: skip
+    return objects
+
+
+def test_kernels_share_no_symbol(kernel_objects):
+    """One global name each; a weak one could be merged with that of another instruction set."""
+    nm = tool("nm")
+    assert set(kernel_objects) == set(_core.levels())
+    for isa, path in kernel_objects.items():
+        lines = [line.split() for line in run(nm, "-C", "--defined-only", str(path)).splitlines()]
+        shared = [(kind, name) for _, kind, name in (line[:3] for line in lines)
+                  if kind.isupper() or kind in "uvw"]  # fmt: skip
+        assert shared == [("D", f"nnfast::kernels_{isa}")]
+
+
+def test_kernels_use_the_registers_of_their_instruction_set(kernel_objects):
+    if "avx2" not in kernel_objects:
+        pytest.skip("x86-64 only")
+    objdump = tool("objdump")
+    code = {isa: run(objdump, "-d", str(path)) for isa, path in kernel_objects.items()}
+    assert not re.search(r"%[yz]mm|vfmadd", code["baseline"])
+    assert "%zmm" not in code["avx2"]
+    for isa in ("avx2", "avx512"):
+        assert "vfmadd" in code[isa]
+    assert "%zmm" in code["avx512"]
+
+
+@pytest.mark.parametrize("flag", ["-ffast-math", "-Ofast", "-funsafe-math-optimizations"])
+def test_build_refuses_fast_math(tmp_path, flag):
+    cmake = tool("cmake")
+    cmake_text()
+    done = subprocess.run(
+        [cmake, "-S", ROOT, "-B", tmp_path, f"-DCMAKE_CXX_FLAGS={flag}",
+         "-DSKBUILD_PROJECT_VERSION=0.0.0"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "nnfast refuses fast-math flags" in done.stderr
