@@ -63,15 +63,17 @@ public:
     CompiledNetwork(const std::string& level, const std::vector<size_t>& sizes,
                     const std::vector<std::string>& activations, const std::vector<bool>& biases,
                     const std::string& loss)
-        : set_(*instruction_set(level).kernels),
-          network_(make(set_, sizes, activations, biases, loss)) {}
+        : network_(make(instruction_set(level), sizes, activations, biases, loss)) {}
 
     py::array_t<T> forward(const py::array& parameters, const py::array& x, size_t threads) const {
         const size_t rows = count_rows(x);
         const T* p = numbers<T>(parameters, {network_.parameter_count}, false);
         const T* data = numbers<T>(x, {rows, inputs()}, false);
         py::array_t<T> result({rows, outputs()});
-        nnfast::forward(network_, p, data, rows, result.mutable_data(), threads);
+        T* outputs = result.mutable_data();
+        without_gil(p, rows, [&](const T* weights) {
+            nnfast::forward(network_, weights, data, rows, outputs, threads);
+        });
         return result;
     }
 
@@ -80,8 +82,11 @@ public:
         const T* p = numbers<T>(parameters, {network_.parameter_count}, false);
         const Data<T> data = make_data(x, y);
         py::array_t<T> gradient(static_cast<py::ssize_t>(network_.parameter_count));
-        const double loss =
-            nnfast::loss_and_gradient(network_, p, data, gradient.mutable_data(), threads);
+        T* gradient_data = gradient.mutable_data();
+        double loss = 0;
+        without_gil(p, data.rows, [&](const T* weights) {
+            loss = nnfast::loss_and_gradient(network_, weights, data, gradient_data, threads);
+        });
         return py::make_tuple(loss, gradient);
     }
 
@@ -120,7 +125,17 @@ public:
     }
 
 private:
-    static Network<T> make(const KernelSet& set, const std::vector<size_t>& sizes,
+    // job(parameters), without the interpreter lock where it is long enough; on a copy, for another
+    // thread may then train the network
+    template <class Job>
+    void without_gil(const T* parameters, size_t rows, const Job& job) const {
+        if (rows * network_.work() < 100'000) return job(parameters);
+        const std::vector<T> copy(parameters, parameters + network_.parameter_count);
+        py::gil_scoped_release no_gil;
+        job(copy.data());
+    }
+
+    static Network<T> make(const InstructionSet& instructions, const std::vector<size_t>& sizes,
                            const std::vector<std::string>& activations,
                            const std::vector<bool>& biases, const std::string& loss) {
         if (sizes.size() < 2 || activations.size() + 1 != sizes.size() ||
@@ -128,10 +143,12 @@ private:
             throw py::value_error("sizes, activations and biases do not belong together");
         for (const size_t size : sizes)
             if (size == 0) throw py::value_error("a layer has no units");
+        const KernelSet& set = *instructions.kernels;
+        const KernelSet* narrower = instructions.narrower;
         std::vector<int> positions;
         for (const auto& name : activations) positions.push_back(position(set.activations, name));
-        return Network<T>(kernels_of(set, T()), sizes, positions, biases,
-                          position(set.losses, loss));
+        return Network<T>(kernels_of(set, T()), narrower ? &kernels_of(*narrower, T()) : nullptr,
+                          sizes, positions, biases, position(set.losses, loss));
     }
 
     size_t inputs() const { return network_.layers.front().inputs; }
@@ -149,7 +166,6 @@ private:
                 rows};
     }
 
-    const KernelSet& set_;
     Network<T> network_;
 };
 

@@ -11,9 +11,9 @@ const InstructionSet* instruction_sets(size_t& count) {
     // x86-64-v3: AVX2 and FMA; x86-64-v4: AVX-512 F, BW, CD, DQ, VL. The operating system's
     // consent, without which the wide registers are lost, is part of the answer.
     static const InstructionSet sets[] = {
-        {"baseline", &kernels_baseline, true},
-        {"avx2", &kernels_avx2, __builtin_cpu_supports("x86-64-v3") > 0},
-        {"avx512", &kernels_avx512, __builtin_cpu_supports("x86-64-v4") > 0},
+        {"baseline", &kernels_baseline, nullptr, true},
+        {"avx2", &kernels_avx2, nullptr, __builtin_cpu_supports("x86-64-v3") > 0},
+        {"avx512", &kernels_avx512, &kernels_avx2, __builtin_cpu_supports("x86-64-v4") > 0},
     };
     count = sizeof(sets) / sizeof(sets[0]);
     return sets;
@@ -35,7 +35,7 @@ extern const KernelSet NNFAST_KERNELS(NNFAST_ONLY_SET);
 
 const InstructionSet* instruction_sets(size_t& count) {
     static const InstructionSet sets[] = {
-        {NNFAST_QUOTED(NNFAST_ONLY_SET), &NNFAST_KERNELS(NNFAST_ONLY_SET), true}};
+        {NNFAST_QUOTED(NNFAST_ONLY_SET), &NNFAST_KERNELS(NNFAST_ONLY_SET), nullptr, true}};
     count = 1;
     return sets;
 }

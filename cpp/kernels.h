@@ -135,6 +135,8 @@ struct KernelSet {
 struct InstructionSet {
     const char* name;
     const KernelSet* kernels;
+    // the same bits from narrower registers, whose latencies are shorter; null where there is none
+    const KernelSet* narrower;
     bool supported;  // by this processor and operating system
 };
 

@@ -17,9 +17,10 @@ constexpr size_t least_shared_work = 200'000;
 }  // namespace
 
 template <class T>
-Network<T>::Network(const Kernels<T>& kernels_, const std::vector<size_t>& sizes,
-                    const std::vector<int>& activations, const std::vector<bool>& biases, int loss_)
-    : kernels(kernels_), loss(loss_) {
+Network<T>::Network(const Kernels<T>& kernels_, const Kernels<T>* narrower_,
+                    const std::vector<size_t>& sizes, const std::vector<int>& activations,
+                    const std::vector<bool>& biases, int loss_)
+    : kernels(kernels_), narrower(narrower_), loss(loss_) {
     for (size_t k = 0; k + 1 < sizes.size(); ++k) {
         Layer<T> layer{};
         layer.inputs = sizes[k];

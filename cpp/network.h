@@ -24,7 +24,7 @@ struct Layer {
 
 template <class T>
 struct Network {
-    Network(const Kernels<T>& kernels, const std::vector<size_t>& sizes,
+    Network(const Kernels<T>& kernels, const Kernels<T>* narrower, const std::vector<size_t>& sizes,
             const std::vector<int>& activations, const std::vector<bool>& biases, int loss);
 
     // user's array <-> padded array; what is padding stays as it is
@@ -44,6 +44,7 @@ struct Network {
     size_t work() const;
 
     const Kernels<T>& kernels;
+    const Kernels<T>* narrower;  // see InstructionSet
     std::vector<Layer<T>> layers;
     int loss;
     size_t parameter_count = 0;

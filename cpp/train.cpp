@@ -180,7 +180,9 @@ void Trainer<T>::run(const Data<T>& data, size_t epochs, size_t batch_size, bool
 // Many epochs, or a part of one, in each call of the kernel, about a millisecond long.
 template <class T>
 void Trainer<T>::run_tiny(const Plan& plan) {
-    const size_t rows = plan.data.rows, batch = plan.batch_size, lanes = network_.kernels.lanes;
+    const size_t rows = plan.data.rows, batch = plan.batch_size;
+    const bool narrow = network_.narrower && batch <= network_.narrower->lanes;
+    const Kernels<T>& kernels = narrow ? *network_.narrower : network_.kernels;
     std::vector<TinyLayer> layers;
     size_t units = network_.layers.front().inputs, below = 0;
     for (const auto& layer : network_.layers) {
@@ -206,7 +208,7 @@ void Trainer<T>::run_tiny(const Plan& plan) {
     task.order = plan.shuffle ? order.data() : nullptr;
     task.batch_size = batch;
 
-    const size_t batch_work = (std::min(batch, lanes) + lanes) * count;
+    const size_t batch_work = (std::min(batch, kernels.lanes) + kernels.lanes) * count;
     const size_t batches = (rows + batch - 1) / batch;
     const size_t most = std::max<size_t>(1, 2'000'000 / batch_work);  // batches in a call
     for (size_t epoch = 0; epoch < plan.epochs; epoch += task.epochs) {
@@ -220,7 +222,7 @@ void Trainer<T>::run_tiny(const Plan& plan) {
             task.first = first * batch;
             task.last = std::min(last * batch, rows);
             task.step = step;
-            network_.kernels.tiny_train(task);
+            kernels.tiny_train(task);
             step += (last - first) * task.epochs;
         }
         for (size_t e = 0; e < task.epochs; ++e) task.losses[e] /= static_cast<double>(rows);

@@ -1,4 +1,4 @@
-"""What was compiled: symbols, instructions, libraries, and the floating-point state it leaves."""
+"""What was compiled: symbols, instructions, libraries, floating-point state, bounds of memory."""
 
 from __future__ import annotations
 
@@ -132,3 +132,53 @@ def test_build_refuses_fast_math(tmp_path, flag):
     )  # fmt: skip
     assert done.returncode != 0
     assert "nnfast refuses fast-math flags" in done.stderr
+
+
+GUARDED = """
+import ctypes, itertools, mmap
+import numpy as np
+from nnfast import levels
+from nnfast.formulas import OPTIMIZERS
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+kept = []
+
+def at_the_end_of_a_page(array):
+    size = -(-array.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
+    memory = np.frombuffer(mmap.mmap(-1, size + mmap.PAGESIZE), np.uint8)
+    assert libc.mprotect(memory.ctypes.data + size, mmap.PAGESIZE, 0) == 0
+    kept.append(memory)
+    result = memory[size - array.nbytes : size].view(array.dtype).reshape(array.shape)
+    result[...] = array
+    return result
+
+def guarded(shape, dtype):
+    array = np.full(shape, 0.25, dtype)
+    if array.size:
+        array = at_the_end_of_a_page(array)
+    return array
+
+for level in levels.available()[2:]:
+    for dtype, sizes in itertools.product(("float32", "float64"), SIZES):
+        activations, biases = ("tanh", "sigmoid"), (True, False)
+        architecture = levels.Architecture(sizes, activations, biases, "quadratic", dtype)
+        count = architecture.parameter_count
+        implementation = levels.LEVELS[level](architecture)
+        for rows in (1, 3, 9, 70):
+            p, X, Y = (guarded(s, dtype) for s in [(count,), (rows, sizes[0]), (rows, sizes[-1])])
+            implementation.forward(p, X)
+            implementation.loss_and_gradient(p, X, Y)
+            for cls in OPTIMIZERS.values():
+                slots = guarded((cls().slots, count), dtype)
+                implementation.train(p, levels.TrainingState(slots, 0, 1), X, Y, epochs=1,
+                                     batch_size=4, optimizer=cls(), shuffle=True)
+print("within")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="guards pages with mprotect")
+def test_no_memory_behind_the_arrays_is_touched():
+    """Behind every array lies a page that may not be read: a process of its own would crash."""
+    script = GUARDED.replace("SIZES", "((1, 1, 1), (2, 4, 1), (5, 17, 3), (16, 33, 9))")
+    assert run(sys.executable, "-c", script).strip() == "within"

@@ -239,8 +239,10 @@ RANGES = [  # activation, loss, rows that are refused, where, rows at the border
     ("sigmoid", "binary_cross_entropy", [[1, 0], [-0.1, 0]], "y[1, 0] is -0.1", [[0.5, 0.25]]),
     ("softmax", "cross_entropy", [[0.5, 0.4]], "y[0, 0] is 0.5", [[0.4, 0.6]]),
     ("softmax", "cross_entropy", [[0, 1], [1.5, -0.5]], "y[1, 1] is -0.5", [[0, 1]]),
+    ("softmax", "cross_entropy", [[0.5, 0.502]], "y[0, 0] is 0.5", [[0.5, 0.5005]]),
     ("softmax", "cross_entropy", [[0, 0]], "y[0, 0] is 0", [[1 / 3, 2 / 3]]),
     ("step", "perceptron", [[0, 0.5]], "y[0, 1] is 0.5", [[1, 1], [0, 0]]),
+    ("step", "perceptron", [[1, 0], [2, 0]], "y[1, 0] is 2", [[0, 1]]),
     ("linear", "mean_squared_error", None, "", [[-5, 1e6]]),
     ("softmax", "quadratic", None, "", [[-5, 1e6]]),
 ]

@@ -74,12 +74,22 @@ def test_passes(problem, level, dtype, hidden, ending):
         assert_same(case, level)
 
 
+# (sizes, rows in a batch, biases): the smallest networks, small ones, and those of any size take
+# different ways through the compiled levels
+SHAPES = [
+    ((3, 4, 2), 1, True),
+    ((2, 3, 1), 1, (True, False)),
+    ((4, 9, 3), 4, True),
+    ((3, 18, 4), 4, False),
+]
+
+
 @other_levels
 def test_one_epoch(problem, level, dtype, ending, optimizer):
     output, loss = ending
-    for hidden, biases in itertools.product(ACTIVATIONS, (True, False)):
-        case = problem((4, 9, 3), (hidden, output), loss, rows=11, biases=biases, dtype=dtype)
-        assert_same_training(case, level, optimizer, batch_size=4)
+    for hidden, (sizes, batch_size, biases) in itertools.product(ACTIVATIONS, SHAPES):
+        case = problem(sizes, (hidden, output), loss, rows=11, biases=biases, dtype=dtype)
+        assert_same_training(case, level, optimizer, batch_size=batch_size)
 
 
 @pytest.mark.parametrize("inputs", WIDTHS)
@@ -105,10 +115,25 @@ def test_awkward_rows_and_three_layers(problem, compiled_level, dtype, rows):
 
 
 @other_levels
-@pytest.mark.parametrize("batch_size", [1, 3, 12, 13, 14, 100])
-def test_batch_sizes(problem, level, dtype, optimizer, batch_size):
-    case = problem((4, 10, 3), ("sigmoid", "softmax"), "cross_entropy", rows=13, dtype=dtype)
-    assert_same_training(case, level, optimizer, calls=(3,), batch_size=batch_size)
+@pytest.mark.parametrize(
+    ("rows", "batch_size"),
+    [(1, 1), (2, 5), (3, 2), (4, 1), (4, 4), *((13, size) for size in (1, 3, 12, 13, 14, 100))],
+)
+def test_batch_sizes(problem, level, dtype, optimizer, rows, batch_size):
+    for sizes, shuffle in itertools.product([(2, 3, 1), (4, 10, 3), (3, 17, 2)], (True, False)):
+        case = problem(sizes, ("tanh", "sigmoid"), "quadratic", rows=rows, dtype=dtype)
+        assert_same_training(
+            case, level, optimizer, calls=(3,), batch_size=batch_size, shuffle=shuffle
+        )
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_long_epochs(problem, compiled_level, dtype, batch_size, shuffle):
+    """So many updates that the core looks for Ctrl-C within an epoch."""
+    case = problem((16, 14, 16), "sigmoid", "mean_squared_error", rows=1600, dtype=dtype)
+    options = {"calls": (2,), "batch_size": batch_size, "shuffle": shuffle}
+    assert_same_training(case, compiled_level, SGD(0.01), **options)
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,9 @@ def test_parameters_and_weights_are_views(level):
 def test_set_weights_copies():
     net, other = small(), small(seed=4)
     given = [(W.astype(np.float64), None if b is None else b.tolist()) for W, b in other.weights]
+    view = net.parameters
     net.set_weights(given)
+    assert np.array_equal(view, net.parameters)
     assert np.array_equal(net.parameters, other.parameters)
     given[0][0][:] = 7
     other.parameters[:] = 8
@@ -258,8 +260,10 @@ def test_reset_starts_anew(level):
     assert net.training_state is None
     assert net.optimizer is None
     assert trained(net) == first
+    view = net.parameters
     net.reset(seed=5)
     assert net.seed == 5
+    assert np.array_equal(view, net.parameters)
     assert trained(net) == trained(small(level=level, seed=5)) != first
 
 

@@ -310,6 +310,28 @@ def test_one_line_that_is_rewritten(terminal, clock, verbose):
         assert len(after.rstrip("\n")) >= len(before.rstrip())
 
 
+def test_the_line_ends_with_the_training(terminal):
+    stream = terminal()
+    network().fit(X, LABELS, epochs=3, verbose=1)
+    assert re.search(r"\repoch 3/3 [^\n\r]*\n\Z", stream.getvalue())
+
+
+def test_the_line_ends_with_an_interruption(terminal, monkeypatch):
+    stream = terminal()
+    monkeypatch.setattr(training.Progress, "INTERVAL", 0.0)
+
+    def interrupt(self, losses):
+        self.size = 1
+        self.left -= 1
+        if self.left == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.EpochClock, "done", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        network().fit(X, LABELS, epochs=3, verbose=1)
+    assert re.fullmatch(r"\repoch 1/3 [^\n\r]*\n", stream.getvalue())
+
+
 def test_a_terminal_that_watches_for_half_a_second(terminal, clock):
     stream = terminal()
     progress = training.Progress("auto", 1000)

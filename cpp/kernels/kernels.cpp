@@ -3,8 +3,8 @@
 // This folder is compiled once per instruction set, and nothing else is. All of it lies in an
 // unnamed namespace and uses no standard library code, so that no function compiled for one
 // processor can be merged by the linker with the same function compiled for another.
+#include "registers.h"
 #include "tile.h"
-#include "tiny.h"
 
 namespace nnfast::NNFAST_ISA {
 namespace {

@@ -96,8 +96,8 @@ NNFAST_INLINE Vec<T> scaled(Vec<T> v, IntVec<T> k) {
     return (Vec<T>)((IntVec<T>)v + (k << Constants<T>::mantissa));
 }
 
-// exp where results may be subnormal, infinite or NaN: 2^k in two factors, so that a subnormal result
-// is rounded once and overflow is infinity
+// exp where results may be subnormal, infinite or NaN: 2^k in two factors, so that a subnormal
+// result is rounded once and overflow is infinity
 template <class T>
 __attribute__((noinline)) Vec<T> exp_of_extremes(Vec<T> x) {
     using C = Constants<T>;
@@ -182,7 +182,8 @@ __attribute__((noinline)) Vec<T> log_of_extremes(Vec<T> x) {
 template <class T>
 NNFAST_INLINE Vec<T> log(Vec<T> x) {
     using C = Constants<T>;
-    const bool normal = all_at_most(fill(C::smallest_normal), x) && all_at_most(x, fill(C::largest));
+    const bool normal =
+        all_at_most(fill(C::smallest_normal), x) && all_at_most(x, fill(C::largest));
     return normal ? log_of_normal<T>(x) : log_of_extremes<T>(x);
 }
 

@@ -185,7 +185,8 @@ NNFAST_INLINE T tiny_row(const TinyTask<T>& t, const T* factors, const TinyRoom<
     return loss[0];
 }
 
-// An update after the rows first, ..., end - 1 of the order; `gathered` where the room still holds them
+// An update after the rows first, ..., end - 1 of the order; `gathered` where the room still holds
+// them
 template <class Optimizer, class T>
 NNFAST_INLINE T tiny_batch(const TinyTask<T>& t, const T* factors, const TinyRoom<T>& room,
                            size_t first, size_t end, bool gathered) {
@@ -239,11 +240,6 @@ void tiny_epochs(const TinyTask<T>& t) {
         }
         t.losses[epoch] += loss;
     }
-}
-
-template <class T>
-void tiny_train(const TinyTask<T>& t) {
-    Optimizers::visit(t.optimizer, [&](auto optimizer) { tiny_epochs<decltype(optimizer), T>(t); });
 }
 
 }  // namespace

@@ -1,0 +1,1 @@
+"""How fast nnfast is, beside every peer that is installed: `python -m benchmarks`."""

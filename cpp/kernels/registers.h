@@ -1,0 +1,172 @@
+// An update after every row, for networks of one hidden layer that fit into registers: a lane is a
+// unit, and the weights stay in registers over all rows. What counts here is latency, the time from
+// one row's weights to the next row's. The arithmetic is that of tiny.h, to the bit.
+#pragma once
+
+#include "tiny.h"
+
+namespace nnfast::NNFAST_ISA {
+namespace {
+
+constexpr size_t most_units = 4;
+
+template <class T>
+bool fits_registers(const TinyTask<T>& t) {
+    if (lanes<T> < most_units || t.batch_size != 1 || t.net.layer_count != 2) return false;
+    for (size_t k = 0; k < 2; ++k) {
+        const TinyLayer& layer = t.net.layers[k];
+        if (layer.inputs > most_units || layer.outputs > most_units) return false;
+        if (layer.activation == Activations::position<Softmax>) return false;
+    }
+    return t.optimizer == Optimizers::position<GradientDescent>;
+}
+
+// start + w_0 x_0 + ... + w_(n-1) x_(n-1). The loop is unrolled, for an index that is not a
+// constant would keep w in memory.
+template <class T>
+NNFAST_INLINE Vec<T> weighted_sum(Vec<T> start, size_t n, const Vec<T>* w, const Vec<T>* x) {
+    NNFAST_UNROLL
+    for (size_t i = 0; i < most_units; ++i)
+        if (i < n) start = fma(w[i], x[i], start);
+    return start;
+}
+
+// W (inputs, outputs) by rows and b; missing rows and lanes are zero
+template <class T>
+struct RegisterLayer {
+    Vec<T> w[most_units], b;
+
+    NNFAST_INLINE RegisterLayer(const TinyLayer& layer, const T* p) {
+        const T* row = p + layer.flat;
+        for (size_t i = 0; i < most_units; ++i, row += layer.outputs)
+            w[i] = i < layer.inputs ? load_first(row, layer.outputs) : Vec<T>{};
+        row = p + layer.flat + layer.inputs * layer.outputs;
+        b = layer.bias ? load_first(row, layer.outputs) : Vec<T>{};
+    }
+
+    NNFAST_INLINE void write(const TinyLayer& layer, T* p) const {
+        T* row = p + layer.flat;
+        for (size_t i = 0; i < most_units; ++i, row += layer.outputs)
+            if (i < layer.inputs) store_first(row, w[i], layer.outputs);
+        if (layer.bias)
+            store_first(p + layer.flat + layer.inputs * layer.outputs, b, layer.outputs);
+    }
+
+    // b + x W
+    NNFAST_INLINE Vec<T> forward(size_t inputs, const Vec<T>* x) const {
+        return weighted_sum<T>(b, inputs, w, x);
+    }
+
+    // p <- p + f x^T delta
+    NNFAST_INLINE void update(const TinyLayer& layer, Vec<T> f, const Vec<T>* x, Vec<T> delta) {
+        NNFAST_UNROLL
+        for (size_t i = 0; i < most_units; ++i)
+            if (i < layer.inputs) w[i] = fma(f, x[i] * delta, w[i]);
+        if (layer.bias) b = fma(f, delta, b);
+    }
+};
+
+// Lane i of v in every lane, for i < most_units
+template <size_t lane>
+struct Lane {
+    static constexpr size_t at(size_t) { return lane; }
+};
+
+template <class T>
+NNFAST_INLINE void spread(Vec<T> v, Vec<T>* lanes_of_v) {
+    using Order = typename Counted<lanes<T>>::Type;
+    lanes_of_v[0] = shuffle<T, Lane<0>>(v, v, Order{});
+    lanes_of_v[1] = shuffle<T, Lane<1>>(v, v, Order{});
+    lanes_of_v[2] = shuffle<T, Lane<2>>(v, v, Order{});
+    lanes_of_v[3] = shuffle<T, Lane<3>>(v, v, Order{});
+}
+
+template <class T>
+NNFAST_INLINE Vec<T> row_delta(const TinyTask<T>& t, Vec<T> z, Vec<T> y, Vec<T>& loss) {
+    const TinyLayer& top = t.net.layers[1];
+    Vec<T> delta{};
+    Losses::visit(t.net.loss, [&](auto l) {
+        using L = decltype(l);
+        constexpr bool unpaired = Same<typename L::Paired, Unpaired>::value;
+        const T factor = L::mean ? T(1) / T(top.outputs) : T(1);
+        const auto apply = [&](auto f) {
+            using F = decltype(f);
+            const Vec<T> a = F::template value<T>(z);
+            loss = L::template value<T>(z, a, y);
+            delta = L::template delta<T>(a, y) * fill(factor);
+            if constexpr (unpaired) delta = delta * F::template slope<T>(a);
+        };
+        if constexpr (unpaired)
+            Activations::visit(top.activation, apply);
+        else
+            apply(typename L::Paired{});
+    });
+    return keep_first<T>(delta, top.outputs);
+}
+
+template <class T>
+void register_epochs(const TinyTask<T>& t) {
+    const TinyLayer &hidden = t.net.layers[0], &top = t.net.layers[1];
+    RegisterLayer<T> first(hidden, t.p), second(top, t.p);
+    Vec<T> transposed[most_units];  // the second layer's W^T (outputs, inputs)
+    for (size_t o = 0; o < most_units; ++o) {
+        transposed[o] = Vec<T>{};
+        for (size_t i = 0; i < top.inputs && o < top.outputs; ++i)
+            transposed[o][i] = t.p[top.flat + i * top.outputs + o];
+    }
+    double factors[most_factors] = {};
+    GradientDescent::factors(t.hyperparameters, t.step, factors);
+    const Vec<T> rate = fill(static_cast<T>(factors[0]));
+    const bool is_mean = t.net.loss == Losses::position<MeanSquaredError>;
+    const T mean = is_mean ? static_cast<T>(top.outputs) : T(1);
+
+    for (size_t epoch = 0; epoch < t.epochs; ++epoch) {
+        double loss = 0;
+        for (size_t place = t.first; place < t.last; ++place) {
+            const size_t row = t.order ? t.order[place] : place;
+            Vec<T> x[most_units] = {}, a[most_units], d[most_units];
+            NNFAST_UNROLL
+            for (size_t i = 0; i < most_units; ++i)
+                if (i < hidden.inputs) x[i] = fill(t.x[row * hidden.inputs + i]);
+            const Vec<T> y = load_first(t.y + row * top.outputs, top.outputs);
+
+            Vec<T> z = first.forward(hidden.inputs, x);
+            Vec<T> out{}, slope{};
+            Activations::visit(hidden.activation, [&](auto f) {
+                out = decltype(f)::template value<T>(z);
+                slope = decltype(f)::template slope<T>(out);
+            });
+            spread<T>(out, a);
+            z = second.forward(top.inputs, a);
+            Vec<T> losses{};
+            const Vec<T> delta = row_delta<T>(t, z, y, losses);
+            spread<T>(delta, d);
+            const Vec<T> below = weighted_sum<T>(Vec<T>{}, top.outputs, transposed, d) * slope;
+
+            second.update(top, rate, a, delta);
+            const Vec<T> units = keep_first<T>(out, top.inputs);
+            NNFAST_UNROLL
+            for (size_t o = 0; o < most_units; ++o)
+                if (o < top.outputs) transposed[o] = fma(rate, units * d[o], transposed[o]);
+            first.update(hidden, rate, x, below);
+
+            T sum = losses[0];
+            NNFAST_UNROLL
+            for (size_t o = 1; o < most_units; ++o)
+                if (o < top.outputs) sum += losses[o];
+            loss += static_cast<double>(sum / mean);
+        }
+        t.losses[epoch] += loss;
+    }
+    first.write(hidden, t.p);
+    second.write(top, t.p);
+}
+
+template <class T>
+void tiny_train(const TinyTask<T>& t) {
+    if (fits_registers(t)) return register_epochs(t);
+    Optimizers::visit(t.optimizer, [&](auto optimizer) { tiny_epochs<decltype(optimizer), T>(t); });
+}
+
+}  // namespace
+}  // namespace nnfast::NNFAST_ISA
