@@ -51,10 +51,29 @@ T* numbers(const py::array& array, const std::vector<size_t>& shape, bool writab
     return static_cast<T*>(const_cast<void*>(array.data()));
 }
 
+// job() without the interpreter lock. Not a guard object: before Python 3.14 the end of the
+// interpreter unwinds a thread that asks for the lock again, which a destructor must not let
+// through.
+template <class Job>
+void unlocked(const Job& job) {
+    PyThreadState* thread = PyEval_SaveThread();
+    try {
+        job();
+    } catch (...) {
+        PyEval_RestoreThread(thread);
+        throw;
+    }
+    PyEval_RestoreThread(thread);
+}
+
 // True when a signal's handler, such as that of Ctrl-C, has raised an exception.
 bool signalled() {
     py::gil_scoped_acquire gil;
     return PyErr_CheckSignals() != 0;
+}
+
+bool never() {
+    return false;
 }
 
 template <class T>
@@ -91,15 +110,17 @@ public:
     }
 
     // `state` has the attributes slots, step and shuffle of nnfast.levels.contract.TrainingState.
+    // Signals reach Python in its main thread only: elsewhere nothing is `interruptible`.
     py::array_t<double> train(const py::array& parameters, const py::object& state,
                               const py::array& x, const py::array& y, size_t epochs,
                               size_t batch_size, const std::string& optimizer,
                               const std::vector<double>& hyperparameters, bool shuffle,
-                              size_t threads) const {
+                              size_t threads, bool interruptible) const {
         T* p = numbers<T>(parameters, {network_.parameter_count}, true);
         const auto slots = state.attr("slots").cast<py::array>();
+        const Optimizer chosen{optimizer.c_str(), hyperparameters.data(), hyperparameters.size()};
         const int found =
-            network_.kernels.find_optimizer(optimizer.c_str(), hyperparameters.data());
+            network_.kernels.find_optimizer(chosen.name, chosen.hyperparameters, chosen.count);
         if (found < 0 || batch_size == 0)
             throw py::value_error("unknown optimizer '" + optimizer + "' or empty batches");
         T* s = numbers<T>(slots, {network_.kernels.slots(found), network_.parameter_count}, true);
@@ -107,13 +128,13 @@ public:
         py::array_t<double> losses(static_cast<py::ssize_t>(epochs));
         double* losses_data = losses.mutable_data();
 
-        Trainer<T> trainer(network_, {optimizer.c_str(), hyperparameters.data()}, p, s);
+        Trainer<T> trainer(network_, chosen, p, s);
         trainer.step = state.attr("step").cast<uint64_t>();
         trainer.shuffle_state = state.attr("shuffle").cast<uint64_t>();
-        {
-            py::gil_scoped_release no_gil;
-            trainer.run(data, epochs, batch_size, shuffle, threads, losses_data, signalled);
-        }
+        unlocked([&] {
+            trainer.run(data, epochs, batch_size, shuffle, threads, losses_data,
+                        interruptible ? signalled : never);
+        });
         trainer.finish(p, s);
         {
             py::error_scope pending;
@@ -131,8 +152,7 @@ private:
     void without_gil(const T* parameters, size_t rows, const Job& job) const {
         if (rows * network_.work() < 100'000) return job(parameters);
         const std::vector<T> copy(parameters, parameters + network_.parameter_count);
-        py::gil_scoped_release no_gil;
-        job(copy.data());
+        unlocked([&] { job(copy.data()); });
     }
 
     static Network<T> make(const InstructionSet& instructions, const std::vector<size_t>& sizes,
@@ -183,7 +203,8 @@ void bind_network(py::module_& m, const char* name) {
              py::arg("y"), py::arg("threads"))
         .def("train", &N::train, py::arg("parameters"), py::arg("state"), py::arg("x"),
              py::arg("y"), py::arg("epochs"), py::arg("batch_size"), py::arg("optimizer"),
-             py::arg("hyperparameters"), py::arg("shuffle"), py::arg("threads"));
+             py::arg("hyperparameters"), py::arg("shuffle"), py::arg("threads"),
+             py::arg("interruptible") = true);
 }
 
 py::dict compiled_levels() {

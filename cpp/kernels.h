@@ -117,7 +117,8 @@ struct Kernels {
     void (*through_activation)(int activation, Block<const T> a, T* delta);
     // The summed loss of z against the targets y; delta = scale dLoss/dz. z is left normalised.
     T (*loss)(int loss, int activation, Block<T> z, const T* const* y, T scale, T* delta);
-    int (*find_optimizer)(const char* name, const double* hyperparameters);
+    // its position; -1 where no optimizer has this name and number of hyperparameters
+    int (*find_optimizer)(const char* name, const double* hyperparameters, size_t count);
     size_t (*slots)(int optimizer);
     void (*prepare)(const double* hyperparameters, uint64_t t, Update<T>& update);
     void (*tiny_train)(const TinyTask<T>&);

@@ -140,7 +140,8 @@ Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer, const
     const auto copy = [&](const T* from, T* to) {
         tiny_ ? std::copy_n(from, network.parameter_count, to), void() : network.pack(from, to);
     };
-    update_.optimizer = network.kernels.find_optimizer(optimizer.name, optimizer.hyperparameters);
+    update_.optimizer =
+        network.kernels.find_optimizer(optimizer.name, optimizer.hyperparameters, optimizer.count);
     slots_ = network.kernels.slots(update_.optimizer);
     copy(parameters, weights_.get());
     for (size_t s = 0; s < slots_; ++s) {

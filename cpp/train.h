@@ -11,6 +11,7 @@ namespace nnfast {
 struct Optimizer {
     const char* name;
     const double* hyperparameters;
+    size_t count;  // of hyperparameters
 };
 
 template <class T>

@@ -426,3 +426,18 @@ def test_a_diverged_network_is_not_saved(path):
     with pytest.raises(ValueError, match="NaN"):
         net.save(path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_saved_can_be_loaded(path, value):
+    net = network()
+    train(net, optimizer="adam")
+    net.training_state.slots[1, 5] = value
+    try:
+        net.save(path)
+    except ValueError as error:
+        sentence = str(error)
+    else:
+        sentence = "finite"
+        assert content(nn.load(path)) == content(net)
+    assert "finite" in sentence

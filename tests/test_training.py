@@ -155,6 +155,25 @@ def test_the_size_of_the_pieces_does_not_change_a_bit(level, dtype, optimizer, m
     assert results[0] == results[1]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "sizes"),
+    [
+        (0.0099, [1, 5, 5, 5, 5, 5, 4]),  # per epoch; 50 ms a piece
+        (1.0, [1] * 30),
+        (1e-9, [1, 16, 13]),
+    ],
+)
+def test_pieces_of_a_training(monkeypatch, seconds, sizes):
+    now = 0.0
+    monkeypatch.setattr(training.time, "perf_counter", lambda: now)
+    clock, taken = training.EpochClock(30), []
+    while size := clock.next():
+        taken.append(size)
+        now += seconds * size
+        clock.done([0.5] * size)
+    assert taken == sizes
+
+
 # ---- history ----------------------------------------------------------------------------------
 
 

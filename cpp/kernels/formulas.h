@@ -215,6 +215,7 @@ NNFAST_INLINE double power(double b, uint64_t t) {
 
 struct GradientDescent {
     static constexpr const char* name = "sgd";
+    static constexpr size_t hyperparameters = 3;
     static constexpr size_t slots = 0;
     static bool applies(const double* h) { return h[1] == 0; }
     static void factors(const double* h, uint64_t, double* f) { f[0] = -h[0]; }
@@ -227,6 +228,7 @@ struct GradientDescent {
 // v <- momentum v - rate g;  p <- p + v, or p + momentum v - rate g with Nesterov's look ahead
 struct Momentum {
     static constexpr const char* name = "sgd";
+    static constexpr size_t hyperparameters = 3;
     static constexpr size_t slots = 1;
     static bool applies(const double* h) { return h[1] != 0; }
     static void factors(const double* h, uint64_t, double* f) {
@@ -247,6 +249,7 @@ struct Momentum {
 // m = v and v = w of Kingma & Ba, algorithm 1
 struct Adam {
     static constexpr const char* name = "adam";
+    static constexpr size_t hyperparameters = 4;
     static constexpr size_t slots = 2;
     static bool applies(const double*) { return true; }
     static void factors(const double* h, uint64_t t, double* f) {

@@ -114,12 +114,12 @@ bool same(const char* a, const char* b) {
     return *a == *b;
 }
 
-// -1 where the name is unknown
-int find_optimizer(const char* name, const double* hyperparameters) {
+int find_optimizer(const char* name, const double* hyperparameters, size_t count) {
     int found = -1;
     for (int i = 0; i < static_cast<int>(Optimizers::count); ++i)
         Optimizers::visit(i, [&](auto optimizer) {
-            if (same(optimizer.name, name) && optimizer.applies(hyperparameters)) found = i;
+            const bool fits = same(optimizer.name, name) && optimizer.hyperparameters == count;
+            if (fits && optimizer.applies(hyperparameters)) found = i;
         });
     return found;
 }

@@ -39,6 +39,7 @@ class _Network(Generic[T]):
         hyperparameters: list[float],
         shuffle: bool,
         threads: int,
+        interruptible: bool = True,
     ) -> NDArray[np.float64]: ...
 
 class Network32(_Network[np.float32]): ...

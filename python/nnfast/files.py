@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnfast import tensorfile
+from nnfast import levels, tensorfile, validation
 from nnfast.formulas import OPTIMIZERS
 from nnfast.layers import Dense
 from nnfast.levels.contract import Array, TrainingState
@@ -34,6 +34,8 @@ def save(network: Network, path: Path) -> None:
         description["optimizer"] = {"name": optimizer.name, **asdict(optimizer)}
         description["step"] = state.step
         description["shuffle"] = state.shuffle
+    for name, array in arrays.items():
+        validation.require_finite(name, array, network.dtype)
     text = json.dumps(description, allow_nan=False)
     tensorfile.write(path, arrays, {"format": "nnfast", "version": str(VERSION), "network": text})
 
@@ -46,6 +48,7 @@ def load(path: Path, *, level: str = "fastest") -> Network:
     Raises FormatError, a ValueError, for a file that is damaged or something else, and
     FileNotFoundError or another OSError where it cannot be read.
     """
+    level = levels.resolve(level)
     arrays, metadata = tensorfile.read(path)
     if metadata.get("format") != "nnfast":
         raise FormatError(f"{path} is not a network that nnfast saved.")

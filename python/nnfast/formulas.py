@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 Number = Any  # a float, or a NumPy array of any shape
@@ -64,12 +65,12 @@ class Loss:
 
 LOSSES: dict[str, Loss] = {
     "mean_squared_error": Loss(
-        lambda z, a, y, xp: (a - y) ** 2, lambda a, y: 2 * (a - y), mean=True
+        lambda z, a, y, xp: (a - y) * (a - y), lambda a, y: 2 * (a - y), mean=True
     ),
-    "quadratic": Loss(lambda z, a, y, xp: 0.5 * (a - y) ** 2, lambda a, y: a - y),
+    "quadratic": Loss(lambda z, a, y, xp: 0.5 * (a - y) * (a - y), lambda a, y: a - y),
     # -y log a - (1 - y) log(1 - a) with a = sigmoid(z): max(z, 0) - z y + log(1 + e^-|z|)
     "binary_cross_entropy": Loss(
-        lambda z, a, y, xp: 0.5 * (z + abs(z)) - z * y + xp.log1p(xp.exp(-abs(z))),
+        lambda z, a, y, xp: 0.5 * z + 0.5 * abs(z) - z * y + xp.log1p(xp.exp(-abs(z))),
         lambda a, y: a - y,
         paired="sigmoid",
         targets="unit",
@@ -215,12 +216,12 @@ def _require_fraction(optimizer: Any, field: str) -> None:
 
 
 def _require_number(optimizer: Any, field: str) -> float:
+    value = getattr(optimizer, field)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{type(optimizer).__name__}: {field} is {value!r}; expected a number.")
     try:
-        value = float(getattr(optimizer, field))
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{type(optimizer).__name__}: {field} is {getattr(optimizer, field)!r}; "
-            "expected a number."
-        ) from None
-    object.__setattr__(optimizer, field, value)
-    return value
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    object.__setattr__(optimizer, field, number)
+    return number

@@ -38,6 +38,7 @@ class Dense:
         validation.choice("activation", self.activation, ACTIVATIONS)
         if not isinstance(self.bias, (bool, np.bool_)):
             raise TypeError(f"Dense: bias is {self.bias!r}; expected True or False.")
+        object.__setattr__(self, "bias", bool(self.bias))
         if self.init is not None:
             validation.choice("init", self.init, INITIALIZERS)
         if self.bias_init is not None:
@@ -46,7 +47,7 @@ class Dense:
 
 def dtype_name(dtype: Any) -> Any:
     """NumPy's dtype objects and types are welcome under their names."""
-    if isinstance(dtype, str):
+    if dtype is None or isinstance(dtype, str):
         return dtype
     try:
         return np.dtype(dtype).name

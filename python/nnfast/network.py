@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnfast import levels, validation
-from nnfast.formulas import DEFAULT_LOSS, OPTIMIZERS, Optimizer, losses_for
+from nnfast.formulas import DEFAULT_LOSS, LOSSES, OPTIMIZERS, Optimizer, losses_for
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
 from nnfast.layers import DTYPES, Dense, dtype_name, read_layers
 from nnfast.levels.contract import Architecture, Array, Pair, TrainingState
@@ -54,7 +54,7 @@ class Network:
         output = self._layers[-1].activation
         if loss is None:
             loss = DEFAULT_LOSS[output]
-        elif loss not in losses_for(output):
+        elif validation.choice("loss", loss, LOSSES) not in losses_for(output):
             raise ValueError(
                 f"the loss {loss!r} does not go with a last layer of activation {output!r}; "
                 f"choose from {', '.join(losses_for(output))}."
@@ -62,7 +62,7 @@ class Network:
         self._architecture = Architecture(
             sizes=(inputs, *(layer.units for layer in self._layers)),
             activations=tuple(layer.activation for layer in self._layers),
-            biases=tuple(bool(layer.bias) for layer in self._layers),
+            biases=tuple(layer.bias for layer in self._layers),
             loss=loss,
             dtype=validation.choice("dtype", dtype_name(dtype), DTYPES),
         )
@@ -154,9 +154,12 @@ class Network:
     def set_weights(self, weights: Sequence[tuple[Any, Any]]) -> None:
         """Copy (W, b) of every layer in: W (inputs, outputs), b (outputs,) or None without bias.
 
-        Raises ValueError for a wrong number of layers or a wrong shape, before anything is changed.
+        Raises TypeError or ValueError for what is no list of pairs, a wrong number of layers or a
+        wrong shape, before anything is changed.
         """
         views = self.weights
+        if not isinstance(weights, (list, tuple)):
+            raise TypeError(f"weights is {weights!r}; expected a list of pairs (W, b).")
         if len(weights) != len(views):
             raise ValueError(
                 f"set_weights was given {len(weights)} layers; this network has {len(views)}, "
@@ -358,7 +361,8 @@ class Network:
         The file is complete or unchanged: it is written beside `path` and then renamed. Loading it
         and going on equals never having stopped, bit for bit.
 
-        Raises OSError where it cannot be written.
+        Raises ValueError where a parameter or the optimizer's state is NaN or infinite, which
+        `nnfast.load` would refuse, and OSError where the file cannot be written.
         """
         from nnfast import files
 

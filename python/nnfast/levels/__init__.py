@@ -31,8 +31,13 @@ def resolve(name: str = "fastest") -> str:
     "fastest" is the last of `available()`, or the level that the environment variable
     NNFAST_LEVEL names.
 
-    Raises ValueError for a name that is unknown, or that this machine cannot run.
+    Raises TypeError for what is no name, ValueError for one that is unknown, or that this machine
+    cannot run.
     """
+    if not isinstance(name, str):
+        raise TypeError(
+            f"level is {name!r}; expected a name: {', '.join(available())}, or 'fastest'."
+        )
     source = "level"
     if name == "fastest":
         name = os.environ.get("NNFAST_LEVEL", "").strip() or "fastest"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 from nnfast import _core
@@ -55,6 +56,7 @@ class Compiled:
             list(hyperparameters(optimizer)),
             shuffle,
             get_num_threads(),
+            threading.current_thread() is threading.main_thread(),
         )
         epochs_losses: list[float] = losses.tolist()
         return epochs_losses
