@@ -90,11 +90,13 @@ def kernel_flags():
 def kernel_objects(tmp_path_factory):
     """The kernels of every instruction set, compiled with as little inlining as -O1 brings."""
     compiler, source = tool("g++"), ROOT / "cpp" / "kernels" / "kernels.cpp"
-    folder, objects = tmp_path_factory.mktemp("kernels"), {}
+    folder = tmp_path_factory.mktemp("kernels")
+    objects = {isa: folder / f"{isa}.o" for isa in kernel_flags()}
+    running = []
     for isa, flags in kernel_flags().items():
-        objects[isa] = folder / f"{isa}.o"
-        run(compiler, "-std=gnu++17", "-fPIC", *flags, "-O1", f"-DNNFAST_ISA={isa}", "-c",
-            str(source), "-o", str(objects[isa]))  # fmt: skip
+        command = [compiler, "-std=gnu++17", "-fPIC", *flags, "-O1", f"-DNNFAST_ISA={isa}"]
+        running.append(subprocess.Popen([*command, "-c", source, "-o", objects[isa]]))
+    assert [process.wait() for process in running] == [0] * len(running)
     return objects
 
 

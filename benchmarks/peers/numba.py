@@ -21,7 +21,7 @@ class Numba(Peer):
         numba.set_num_threads(min(w.threads, numba.config.NUMBA_NUM_THREADS))
         wide = any(i * o >= WIDE for i, o in w.shapes)
         chunk = (w.batch if w.task == TRAIN else 1024) if wide else CHUNK
-        self.plans = plan(w, chunk)
+        self.plans = plan(w)
         self.parameters = np.zeros(self.plans[-1].end, self.T)
         self.outputs = np.empty((w.rows, w.sizes[-1]), self.T)
         if w.task == TRAIN:

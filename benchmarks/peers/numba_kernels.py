@@ -1,4 +1,4 @@
-"""Compiled pieces of the Numba peer: exp, activations and matrix products in explicit loops."""
+"""Formulas of the Numba peer: exp without calls, activations, optimizers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from math import factorial
 from typing import Any
 
 import numpy as np
+from nnfast import Adam
 from numba import njit
 
+from benchmarks.workloads import Workload
+
 # "numpy" errors: a division needs no check for zero, which would prevent vector code
-jit = partial(njit, fastmath=True, error_model="numpy")
+jit = partial(njit, fastmath=True, error_model="numpy", _nrt=False)
 Compiled = Callable[..., Any]
 
 
@@ -59,14 +62,15 @@ def scalar(name: str, T: type[np.floating]) -> tuple[Compiled, Compiled]:
 
 
 def activation(name: str, columns: int, T: type[np.floating]) -> Compiled:
-    """activate(a, flat): a = f(z) in place, where flat is a without its shape."""
+    """activate(z, rows): a = f(z) in place, in the first rows."""
     if name == "softmax":
         return softmax(columns, T)
     f, _ = scalar(name, T)
 
     @jit
-    def activate(a: Any, flat: Any) -> None:
-        for i in range(flat.size):
+    def activate(z: Any, rows: int) -> None:
+        flat = z.ravel()
+        for i in range(rows * z.shape[1]):
             flat[i] = f(flat[i])
 
     return activate
@@ -77,8 +81,8 @@ def softmax(columns: int, T: type[np.floating]) -> Compiled:
     exp, zero = exponential(T), T(0)
 
     @jit
-    def normalise(z: Any, flat: Any) -> None:
-        for i in range(z.shape[0]):
+    def normalise(z: Any, rows: int) -> None:
+        for i in range(rows):
             top, total = z[i, 0], zero
             for j in range(columns):
                 top = max(top, z[i, j])
@@ -91,82 +95,48 @@ def softmax(columns: int, T: type[np.floating]) -> Compiled:
     return normalise
 
 
+def optimizer(w: Workload, size: int) -> Compiled:
+    """update(parameters, gradient, m, v, step), which leaves the gradient zero."""
+    T = np.dtype(w.dtype).type
+    zero, one, rate = T(0), T(1), T(w.optimizer.learning_rate)
+    if not isinstance(w.optimizer, Adam):
+
+        @jit
+        def sgd(p: Any, g: Any, m: Any, v: Any, step: int) -> None:
+            for i in range(size):
+                p[i] -= rate * g[i]
+                g[i] = zero
+
+        return sgd
+    beta1, beta2, epsilon = w.optimizer.beta1, w.optimizer.beta2, T(w.optimizer.epsilon)
+    learning_rate, b1, b2 = w.optimizer.learning_rate, T(beta1), T(beta2)
+
+    @jit
+    def adam(p: Any, g: Any, m: Any, v: Any, step: int) -> None:
+        r = T(learning_rate / (1 - beta1**step))
+        c = T(1 / np.sqrt(1 - beta2**step))
+        for i in range(size):
+            m[i] = b1 * m[i] + (one - b1) * g[i]
+            v[i] = b2 * v[i] + (one - b2) * g[i] * g[i]
+            p[i] -= r * m[i] / (c * np.sqrt(v[i]) + epsilon)
+            g[i] = zero
+
+    return adam
+
+
 def slope(name: str, T: type[np.floating]) -> Compiled:
-    """through(a, delta, work): delta *= f'(z), in terms of a."""
+    """through(a, delta, rows, _): delta *= f'(z), in terms of a."""
     _, f = scalar(name, T)
 
     @jit
-    def through(a: Any, delta: Any, work: Any) -> None:
-        for i in range(delta.size):
-            delta[i] *= f(a[i])
+    def through(a: Any, delta: Any, rows: int, _: Any) -> None:
+        flat, flat_a = delta.ravel(), a.ravel()
+        for i in range(rows * delta.shape[1]):
+            flat[i] *= f(flat_a[i])
 
     return through
 
 
 @jit
-def nothing(a: Any, b: Any, c: Any) -> None:
+def nothing(a: Any, b: Any, c: Any, d: Any) -> None:
     """Where a step is not needed."""
-
-
-def blocked(columns: int) -> Compiled:
-    """C += A @ B in blocks of 4 rows and 4 terms; the loop over columns becomes vector code."""
-
-    @jit
-    def product(A: Any, B: Any, C: Any, work: Any) -> None:
-        rows, terms = C.shape[0], B.shape[0]
-        for i in range(0, rows - rows % 4, 4):
-            for k in range(0, terms - terms % 4, 4):
-                a00, a01, a02, a03 = A[i, k], A[i, k + 1], A[i, k + 2], A[i, k + 3]
-                a10, a11, a12, a13 = A[i + 1, k], A[i + 1, k + 1], A[i + 1, k + 2], A[i + 1, k + 3]
-                a20, a21, a22, a23 = A[i + 2, k], A[i + 2, k + 1], A[i + 2, k + 2], A[i + 2, k + 3]
-                a30, a31, a32, a33 = A[i + 3, k], A[i + 3, k + 1], A[i + 3, k + 2], A[i + 3, k + 3]
-                for j in range(columns):
-                    b0, b1, b2, b3 = B[k, j], B[k + 1, j], B[k + 2, j], B[k + 3, j]
-                    C[i, j] += a00 * b0 + a01 * b1 + a02 * b2 + a03 * b3
-                    C[i + 1, j] += a10 * b0 + a11 * b1 + a12 * b2 + a13 * b3
-                    C[i + 2, j] += a20 * b0 + a21 * b1 + a22 * b2 + a23 * b3
-                    C[i + 3, j] += a30 * b0 + a31 * b1 + a32 * b2 + a33 * b3
-            for k in range(terms - terms % 4, terms):
-                a0, a1, a2, a3 = A[i, k], A[i + 1, k], A[i + 2, k], A[i + 3, k]
-                for j in range(columns):
-                    b0 = B[k, j]
-                    C[i, j] += a0 * b0
-                    C[i + 1, j] += a1 * b0
-                    C[i + 2, j] += a2 * b0
-                    C[i + 3, j] += a3 * b0
-        for i in range(rows - rows % 4, rows):
-            for k in range(terms):
-                a0 = A[i, k]
-                for j in range(columns):
-                    C[i, j] += a0 * B[k, j]
-
-    return product
-
-
-@jit
-def dots(A: Any, B: Any, C: Any, work: Any) -> None:
-    """C += A @ B for a single column, a sum over A's rows each."""
-    for i in range(A.shape[0]):
-        total = C[i, 0]
-        for k in range(B.shape[0]):
-            total += A[i, k] * B[k, 0]
-        C[i, 0] = total
-
-
-@jit
-def outer(A: Any, B: Any, C: Any, work: Any) -> None:
-    """C += A @ B for a single column, where the columns of A are contiguous."""
-    for k in range(B.shape[0]):
-        b = B[k, 0]
-        for i in range(C.shape[0]):
-            C[i, 0] += A[i, k] * b
-
-
-@jit
-def blas(A: Any, B: Any, C: Any, work: Any) -> None:
-    """C += A @ B for wide layers: SciPy's BLAS, which Numba calls."""
-    product = work[: C.size].reshape(C.shape)
-    np.dot(A, B, product)
-    for i in range(C.shape[0]):
-        for j in range(C.shape[1]):
-            C[i, j] += product[i, j]

@@ -1,7 +1,8 @@
 """Compiled networks of the Numba peer: layers linked into one training or prediction function.
 
-Sizes and places are constants of each compiled function. Parameters, gradient and scratch are one
-flat array each; the outputs of a layer are padded to whole vectors with weights that stay zero.
+Sizes are constants of each compiled function. Parameters and gradient are one flat array each, of
+which tuples of views are made once; the outputs of a layer may be padded to whole vectors, with
+weights that stay zero.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from nnfast import Adam
 from numba import njit, prange
 
 from benchmarks.peers import numba_kernels as kernels
+from benchmarks.peers import numba_products as products
 from benchmarks.peers.numba_kernels import Compiled, jit
 from benchmarks.workloads import Workload
 
-WIDE = 128 * 128  # weights of a layer from which on BLAS is faster than loops
+TINY = 16 * 16  # weights of a layer up to which plain loops are fastest
+WIDE = 128 * 128  # weights of a layer from which on BLAS is
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One layer: W = parameters[W:b], b = parameters[b:end], scratch[a:slope] its outputs,
-    scratch[slope:spare] the slopes, and its matrix products."""
+    """One layer: W = parameters[W:b] (inputs, padded), b = parameters[b:end], and its products."""
 
     name: str
     inputs: int
@@ -32,101 +34,175 @@ class Plan:
     W: int
     b: int
     end: int
-    a: int
-    slope: int
-    spare: int
-    wide: bool
-
-    @property
-    def forward(self) -> Compiled:
-        if self.outputs == 1:
-            return kernels.dots
-        return kernels.blas if self.wide else kernels.blocked(self.padded)
-
-    @property
-    def gradient(self) -> Compiled:
-        return kernels.outer if self.outputs == 1 else self.forward
-
-    @property
-    def backward(self) -> Compiled:
-        return kernels.blas if self.wide else kernels.blocked(self.inputs)
+    products: products.Products
 
 
-def plan(w: Workload, rows: int) -> list[Plan]:
-    """The layers for up to `rows` rows at a time."""
+def plan(w: Workload) -> list[Plan]:
+    T = np.dtype(w.dtype).type
     lanes = 64 // np.dtype(w.dtype).itemsize
+    widest = max(inputs * outputs for inputs, outputs in w.shapes)
     plans: list[Plan] = []
-    start = scratch = 0
+    start = 0
     for (inputs, outputs), name in zip(w.shapes, w.activations, strict=True):
-        padded = outputs if outputs <= 4 else -(-outputs // lanes) * lanes
-        b, slope = start + inputs * padded, scratch + rows * padded
-        wide = inputs * outputs >= WIDE or (bool(plans) and plans[-1].wide)
-        plans.append(
-            Plan(
-                name, inputs, outputs, padded, start, b, b + padded, scratch, slope,
-                slope + rows * padded, wide,
-            )
-        )  # fmt: skip
-        start, scratch = b + padded, slope + rows * padded
+        padded = outputs if widest <= TINY or outputs <= 4 else -(-outputs // lanes) * lanes
+        if widest <= TINY:
+            forms = products.plain(inputs, outputs, T)
+        elif outputs == 1:
+            forms = products.single(inputs, T)
+        elif widest >= WIDE:
+            forms = products.blas()
+        else:
+            forms = products.blocked(inputs, padded, T)
+        b = start + inputs * padded
+        plans.append(Plan(name, inputs, outputs, padded, start, b, b + padded, forms))
+        start = b + padded
     return plans
 
 
-def scratch_size(plans: list[Plan], rows: int) -> int:
-    """Outputs and slopes of all layers, then a transposed matrix and a product."""
-    largest = max(max(p.inputs, rows) * max(p.padded, p.inputs) for p in plans)
-    return plans[-1].spare + 2 * largest
+def tuple_of(makers: list[Compiled]) -> Compiled:
+    """make(flat): the tuple of what each maker makes of it."""
+    first = makers[0]
+    if len(makers) == 1:
+
+        @njit
+        def one(flat: Any) -> Any:
+            return (first(flat),)
+
+        return one
+    others = tuple_of(makers[1:])
+
+    @njit
+    def more(flat: Any) -> Any:
+        return (first(flat), *others(flat))
+
+    return more
+
+
+def matrix(start: int, stop: int, columns: int) -> Compiled:
+    return njit(lambda flat: flat[start:stop].reshape((stop - start) // columns, columns))
+
+
+def vector(start: int, stop: int) -> Compiled:
+    return njit(lambda flat: flat[start:stop])
+
+
+def zeros(rows: int, columns: int, T: type[np.floating]) -> Compiled:
+    return njit(lambda flat: np.zeros((rows, columns), T))
+
+
+def makers(plans: list[Plan], chunk: int, T: type[np.floating]) -> tuple[Compiled, ...]:
+    """Functions of a flat array that give the tuples of its W, of its b, and of new buffers."""
+    return (
+        tuple_of([matrix(p.W, p.b, p.padded) for p in plans]),
+        tuple_of([vector(p.b, p.end) for p in plans]),
+        tuple_of([zeros(chunk, p.padded, T) for p in plans]),
+    )
 
 
 def training(w: Workload, plans: list[Plan], chunk: int) -> Compiled:
-    """run(X, Y, parameters): all epochs."""
+    """run(X, Y, P): all epochs on the flat parameters P."""
     T = np.dtype(w.dtype).type
-    epochs, rows, batch = w.epochs, w.rows, w.batch
-    size, scratch = plans[-1].end, scratch_size(plans, chunk)
+    epochs, rows, batch, size = w.epochs, w.rows, w.batch, plans[-1].end
     # plain descent on a batch in one piece: P += X^T (-rate delta) without a gradient
     fused = not isinstance(w.optimizer, Adam) and batch <= chunk
     scale = -w.optimizer.learning_rate if fused else 1.0
-    sweep, update = link(w, plans, 0, plans[-1].spare, scale), optimizer(w, size)
+    even = batch if batch <= chunk and rows % batch == 0 else 0  # rows of every sweep, if equal
+    sweep, update = link(w, plans, 0, scale, even), kernels.optimizer(w, size)
+    matrices, vectors, buffers = makers(plans, chunk, T)
 
-    @jit
-    def run(X: Any, Y: Any, parameters: Any) -> None:
+    @njit(fastmath=True, error_model="numpy")
+    def run(X: Any, Y: Any, P: Any) -> None:
         gradient, m, v = np.zeros(size, T), np.zeros(size, T), np.zeros(size, T)
-        work = np.zeros(scratch, T)
+        target = P if fused else gradient
+        W, b, tW, tb = matrices(P), vectors(P), matrices(target), vectors(target)
+        outputs, slopes = buffers(P), buffers(P)
         step = 0
         for _ in range(epochs):
             for start in range(0, rows, batch):
                 stop = min(start + batch, rows)
                 n = T(stop - start)
-                if fused:
-                    sweep(X[start:stop], Y[start:stop], n, parameters, parameters, work)
-                else:
-                    for i in range(start, stop, chunk):
-                        j = min(i + chunk, stop)
-                        sweep(X[i:j], Y[i:j], n, parameters, gradient, work)
+                for i in range(start, stop, chunk):
+                    count = min(chunk, stop - i)
+                    sweep(X, Y, i, i, count, n, W, b, tW, tb, outputs, slopes)
+                if not fused:
                     step += 1
-                    update(parameters, gradient, m, v, step)
+                    update(P, gradient, m, v, step)
 
     return run
 
 
+def link(w: Workload, plans: list[Plan], k: int, scale: float, even: int) -> Compiled:
+    """sweep(x, Y, first, i, rows, n, W, b, tW, tb, outputs, slopes) of layer k and all above.
+
+    x[first:], Y[i:]: `rows` rows of a batch of n. tW, tb += scale times the gradient of the mean
+    loss; the slopes dLoss/dx go to the layer below.
+    """
+    p, T = plans[k], np.dtype(w.dtype).type
+    forward, gradient, backward = p.products
+    activate = kernels.activation(p.name, p.outputs, T)
+    last = k == len(plans) - 1
+    above = output_slopes(w, scale) if last else link(w, plans, k + 1, scale, even)
+    through = kernels.nothing if last and w.paired else kernels.slope(p.name, T)
+    if k == 0:
+        backward = kernels.nothing
+    lower = max(k - 1, 0)
+
+    @jit
+    def sweep(
+        x: Any, Y: Any, first: int, i: int, count: int, n: Any,
+        W: Any, b: Any, tW: Any, tb: Any, outputs: Any, slopes: Any,
+    ) -> None:
+        rows = even if even else count
+        a, delta = outputs[k], slopes[k]
+        forward(x, first, rows, W[k], b[k], a)
+        activate(a, rows)
+        above(a, Y, 0, i, rows, n, W, b, tW, tb, outputs, slopes)
+        through(a, delta, rows, 0)
+        backward(delta, rows, W[k], slopes[lower])
+        gradient(x, first, rows, delta, tW[k], tb[k])
+
+    return sweep  # fmt: skip
+
+
+def output_slopes(w: Workload, scale: float) -> Compiled:
+    """scale dLoss/da of the outputs, or dLoss/dz where the slope has cancelled."""
+    factor = np.dtype(w.dtype).type(scale * w.slope_factor)
+    last, columns = len(w.shapes) - 1, w.sizes[-1]
+
+    @jit
+    def slopes_of(
+        a: Any, Y: Any, first: int, i: int, rows: int, n: Any,
+        W: Any, b: Any, tW: Any, tb: Any, outputs: Any, slopes: Any,
+    ) -> None:
+        c = factor / n
+        delta = slopes[last]
+        for r in range(rows):
+            for j in range(columns):
+                delta[r, j] = c * (a[r, j] - Y[i + r, j])
+
+    return slopes_of  # fmt: skip
+
+
 def prediction(w: Workload, plans: list[Plan], chunk: int) -> Compiled:
-    """run(X, parameters): outputs of all rows; two threads share the chunks."""
+    """run(X, P): outputs of all rows; threads share the chunks."""
     T = np.dtype(w.dtype).type
-    rows, outputs, scratch = w.rows, w.sizes[-1], scratch_size(plans, min(chunk, w.rows))
-    forward = chain(w, plans, 0)
-    wide = any(p.wide for p in plans)
-    parallel = w.threads > 1 and not wide  # BLAS has threads of its own
+    n, columns = w.rows, w.sizes[-1]
+    layers = chain(w, plans, 0)
+    matrices, vectors, buffers = makers(plans, min(chunk, n), T)
+    parallel = w.threads > 1 and max(p.inputs * p.outputs for p in plans) < WIDE  # BLAS has threads
     pieces = w.threads if parallel else 1
 
     @njit(fastmath=True, error_model="numpy", parallel=parallel)
-    def run(X: Any, parameters: Any) -> Any:
-        out = np.empty((rows, outputs), T)
+    def run(X: Any, P: Any) -> Any:
+        out = np.empty((n, columns), T)
         for piece in prange(pieces):
-            work = np.empty(scratch, T)
-            for start in range(piece * rows // pieces, (piece + 1) * rows // pieces, chunk):
-                stop = min(start + chunk, (piece + 1) * rows // pieces)
-                a = forward(X[start:stop], parameters, work)
-                for i in range(stop - start):
-                    for j in range(outputs):
+            W, b, outputs = matrices(P), vectors(P), buffers(P)
+            end = (piece + 1) * n // pieces
+            for start in range(piece * n // pieces, end, chunk):
+                rows = min(chunk, end - start)
+                a = layers(X, start, rows, W, b, outputs)
+                for i in range(rows):
+                    for j in range(columns):
                         out[start + i, j] = a[i, j]
         return out
 
@@ -134,136 +210,16 @@ def prediction(w: Workload, plans: list[Plan], chunk: int) -> Compiled:
 
 
 def chain(w: Workload, plans: list[Plan], k: int) -> Compiled:
-    """forward(x, parameters, work) from layer k to the outputs."""
-    layer = forward_layer(w, plans[k], plans[-1].spare)
-    if k == len(plans) - 1:
-        return layer
-    above = chain(w, plans, k + 1)
-
-    @jit
-    def forward(x: Any, parameters: Any, work: Any) -> Any:
-        return above(layer(x, parameters, work), parameters, work)
-
-    return forward
-
-
-def link(w: Workload, plans: list[Plan], k: int, spare: int, scale: float) -> Compiled:
-    """sweep(x, y, n, parameters, target, work) of layer k and all above.
-
-    target += scale times the gradient of the loss summed over these rows and divided by n; the
-    slopes of x, dLoss/dx, go to the place of the layer below.
-    """
-    p = plans[k]
-    layer, product = forward_layer(w, p, spare), p.gradient
-    if k == len(plans) - 1:
-        above, paired = output_slopes(w, p, scale), w.paired
-    else:
-        above, paired = link(w, plans, k + 1, spare, scale), False
-    below = input_slopes(p, plans[k - 1], spare) if k else kernels.nothing
-    through = kernels.nothing if paired else kernels.slope(p.name, np.dtype(w.dtype).type)
-    inputs, padded, W0, b0, slope0 = p.inputs, p.padded, p.W, p.b, p.slope
-
-    @jit
-    def sweep(x: Any, y: Any, n: Any, parameters: Any, target: Any, work: Any) -> None:
-        rows = x.shape[0]
-        a = layer(x, parameters, work)
-        above(a, y, n, parameters, target, work)
-        flat = work[slope0 : slope0 + rows * padded]
-        delta = flat.reshape(rows, padded)
-        through(a.reshape(rows * padded), flat, work)
-        below(delta, parameters, work)
-        product(x.T, delta, target[W0:b0].reshape(inputs, padded), work[spare:])
-        for i in range(rows):
-            for j in range(padded):
-                target[b0 + j] += delta[i, j]
-
-    return sweep
-
-
-def output_slopes(w: Workload, p: Plan, scale: float) -> Compiled:
-    """scale dLoss/da of the outputs, or dLoss/dz where the slope has cancelled."""
-    factor = np.dtype(w.dtype).type(scale * w.slope_factor)
-    outputs, padded, slope0 = p.outputs, p.padded, p.slope
-
-    @jit
-    def slopes(a: Any, y: Any, n: Any, parameters: Any, target: Any, work: Any) -> None:
-        c = factor / n
-        for i in range(a.shape[0]):
-            for j in range(outputs):
-                work[slope0 + i * padded + j] = c * (a[i, j] - y[i, j])
-
-    return slopes
-
-
-def input_slopes(p: Plan, lower: Plan, spare: int) -> Compiled:
-    """dLoss/dx = delta W^T, with W transposed first, into the slopes of the layer below."""
-    inputs, padded, W0, b0 = p.inputs, p.padded, p.W, p.b
-    slope0, width, product = lower.slope, lower.padded, p.backward
-    terms = padded if p.wide else p.outputs
-
-    @jit
-    def below(delta: Any, parameters: Any, work: Any) -> None:
-        rows = delta.shape[0]
-        W = parameters[W0:b0].reshape(inputs, padded)
-        flat = work[slope0 : slope0 + rows * width]
-        for i in range(rows * width):
-            flat[i] = 0
-        transposed = work[spare : spare + padded * inputs].reshape(padded, inputs)
-        for i in range(inputs):
-            for j in range(padded):
-                transposed[j, i] = W[i, j]
-        product(delta, transposed[:terms], flat.reshape(rows, width), work[spare + padded * inputs :])
-
-    return below
-
-
-def optimizer(w: Workload, size: int) -> Compiled:
-    """update(parameters, gradient, m, v, step), which leaves the gradient zero."""
-    T = np.dtype(w.dtype).type
-    zero, one, rate = T(0), T(1), T(w.optimizer.learning_rate)
-    if not isinstance(w.optimizer, Adam):
-
-        @jit
-        def sgd(p: Any, g: Any, m: Any, v: Any, step: int) -> None:
-            for i in range(size):
-                p[i] -= rate * g[i]
-                g[i] = zero
-
-        return sgd
-    beta1, beta2, epsilon = w.optimizer.beta1, w.optimizer.beta2, T(w.optimizer.epsilon)
-    learning_rate, b1, b2 = w.optimizer.learning_rate, T(beta1), T(beta2)
-
-    @jit
-    def adam(p: Any, g: Any, m: Any, v: Any, step: int) -> None:
-        r = T(learning_rate / (1 - beta1**step))
-        c = T(1 / np.sqrt(1 - beta2**step))
-        for i in range(size):
-            m[i] = b1 * m[i] + (one - b1) * g[i]
-            v[i] = b2 * v[i] + (one - b2) * g[i] * g[i]
-            p[i] -= r * m[i] / (c * np.sqrt(v[i]) + epsilon)
-            g[i] = zero
-
-    return adam
-
-
-def forward_layer(w: Workload, p: Plan, spare: int) -> Compiled:
-    """forward(x, parameters, work): the layer's outputs (rows, padded), a view into `work`."""
+    """layers(x, first, rows, W, b, outputs): the last outputs, from layer k on."""
+    p, last = plans[k], k == len(plans) - 1
+    forward = p.products[0]
     activate = kernels.activation(p.name, p.outputs, np.dtype(w.dtype).type)
-    product, inputs, padded, W0, b0, end, a0 = (
-        p.forward, p.inputs, p.padded, p.W, p.b, p.end, p.a,
-    )  # fmt: skip
+    above = jit(lambda x, first, rows, W, b, outputs: x) if last else chain(w, plans, k + 1)
 
     @jit
-    def forward(x: Any, parameters: Any, work: Any) -> Any:
-        n = x.shape[0]
-        flat = work[a0 : a0 + n * padded]
-        a = flat.reshape(n, padded)
-        b = parameters[b0:end]
-        for i in range(n):
-            for j in range(padded):
-                a[i, j] = b[j]
-        product(x, parameters[W0:b0].reshape(inputs, padded), a, work[spare:])
-        activate(a, flat)
-        return a
+    def layers(x: Any, first: int, rows: int, W: Any, b: Any, outputs: Any) -> Any:
+        forward(x, first, rows, W[k], b[k], outputs[k])
+        activate(outputs[k], rows)
+        return above(outputs[k], 0, rows, W, b, outputs)
 
-    return forward
+    return layers
