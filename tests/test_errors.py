@@ -78,7 +78,12 @@ BUILDING = {
     "huge seed": (ValueError, ([3, 1],), {"seed": BEYOND}, ["seed", "too large"]),
     "seed of no number": (TypeError, ([3, 1],), {"seed": "a"}, ["seed is 'a'", "whole number"]),
     "level": (ValueError, ([3, 1],), {"level": "gpu"}, ["'gpu'", names(nn.levels.available())]),
-    "level of no text": (TypeError, ([3, 1],), {"level": ["numpy"]}, ["level is ['numpy']", "'fastest'"]),
+    "level of no text": (
+        TypeError,
+        ([3, 1],),
+        {"level": ["numpy"]},
+        ["level is ['numpy']", "'fastest'"],
+    ),
 }
 
 

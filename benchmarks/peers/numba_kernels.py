@@ -14,7 +14,7 @@ from numba import njit
 from benchmarks.workloads import Workload
 
 # "numpy" errors: a division needs no check for zero, which would prevent vector code
-jit = partial(njit, fastmath=True, error_model="numpy", _nrt=False)
+jit = partial(njit, fastmath=True, error_model="numpy")
 Compiled = Callable[..., Any]
 
 

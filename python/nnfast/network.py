@@ -112,8 +112,9 @@ class Network:
 
     @level.setter
     def level(self, name: str) -> None:
-        self._level_name = levels.resolve(name)
-        self._level = levels.LEVELS[self._level_name](self._architecture)
+        name = levels.resolve(name)
+        self._level = levels.LEVELS[name](self._architecture)
+        self._level_name = name
 
     @property
     def options(self) -> dict[str, Any]:
@@ -354,6 +355,16 @@ class Network:
         return (
             f"<Network {self.sizes[0]} -> {layers}, {self.loss}, {self.dtype}, level {self.level}>"
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For `copy` and `pickle`: all but the lock and the level, which are made anew."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_busy", "_level")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._busy = threading.Lock()
+        here = self._level_name in levels.available()
+        self.level = self._level_name if here else "fastest"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network and the state of its training into one file.
