@@ -18,6 +18,14 @@ struct Names {
     size_t count;
 };
 
+// The inputs that are not zero in all rows of a batch, in increasing order. Leaving the others out
+// of a sum changes no bit of it, as long as the weights are finite; list is null to take all of
+// them.
+struct Active {
+    const uint32_t* list;
+    size_t count;
+};
+
 // z (rows, columns) = start + x (rows, inputs) W (w_rows, columns), where start is row number
 // `inputs` of W if `biased`, else zero
 template <class T>
@@ -29,6 +37,7 @@ struct Product {
     bool biased;
     T* z;
     size_t z_stride;
+    Active active;
 };
 
 constexpr size_t most_factors = 7, most_slots = 2;
@@ -55,6 +64,7 @@ struct WeightGradient {
     const Update<T>* update;
     T* p;
     T* state[most_slots];
+    Active active;  // the other rows of p stay: only for an update without state
 };
 
 // A block of z, a or delta with `outputs` real columns
@@ -106,6 +116,9 @@ struct Kernels {
     size_t panel;  // columns of a panel of weights
     int row_wise;  // the activation that needs a whole row at a time
 
+    // Writes the active ones of `inputs` columns of x into list; how many there are. list and the
+    // scratch `any` have room for all, rounded up to whole vectors.
+    size_t (*find_active)(size_t rows, size_t inputs, const T* const* x, T* any, uint32_t* list);
     void (*product)(const Product<T>&);
     void (*weight_gradient)(const WeightGradient<T>&);
     // W^T (outputs, rows), in panels, for `rows` rows of W (w_rows, outputs) from row `first`,

@@ -105,6 +105,12 @@ Pass<T>::Pass(const Network<T>& network, const T* weights, size_t rows, bool bac
               most = std::max(most, network.layers[k].outputs * network.layers[k - 1].width);
           return most;
       }()) {
+    // fewer inputs are not worth looking at
+    const size_t inputs = network.layers.front().inputs;
+    if (inputs >= 64) {
+        any_.resize(round_up(inputs, 16));
+        list_.resize(any_.size());
+    }
     for (const auto& layer : network.layers) {
         const size_t count = rows * layer.stride;
         Room room{Buffer<T>(count), Buffer<T>(backward ? count : 0), {}, {}};
@@ -131,6 +137,24 @@ void Pass<T>::share(size_t work, size_t width, const Job& job) {
     });
 }
 
+// Looks for inputs that are zero in all rows of a chunk, and leaves them out where they are many
+// enough to pay. After a chunk without, some others are not looked at: dense data must lose
+// nothing.
+template <class T>
+void Pass<T>::find_active(const T* const* x, size_t rows) {
+    const size_t inputs = network_.layers.front().inputs;
+    active_ = {};
+    if (list_.empty() || dense_chunks_ > 0) {
+        dense_chunks_ -= dense_chunks_ > 0;
+        return;
+    }
+    const size_t count = network_.kernels.find_active(rows, inputs, x, any_.data(), list_.data());
+    if (count < inputs - inputs / 8)
+        active_ = {list_.data(), count};
+    else
+        dense_chunks_ = 31;
+}
+
 template <class T>
 void Pass<T>::run_layer(size_t k, const T* const* x, size_t rows, bool activate) {
     const auto& layer = network_.layers[k];
@@ -141,7 +165,7 @@ void Pass<T>::run_layer(size_t k, const T* const* x, size_t rows, bool activate)
     share(rows * layer.inputs * layer.width, layer.width, [&](size_t first, size_t columns) {
         const size_t w_rows = layer.inputs + 1;
         kernels.product({rows, layer.inputs, columns, x, w + first * w_rows, w_rows, true,
-                         z + first, layer.stride});
+                         z + first, layer.stride, k == 0 ? active_ : Active{}});
         if (activate && !by_row)
             kernels.activate(layer.activation, {rows, columns, layer.stride, z + first});
     });
@@ -150,6 +174,7 @@ void Pass<T>::run_layer(size_t k, const T* const* x, size_t rows, bool activate)
 
 template <class T>
 const T* Pass<T>::forward(const T* const* x, size_t rows) {
+    find_active(x, rows);
     for (size_t k = 0; k < rooms_.size(); ++k)
         run_layer(k, k == 0 ? x : rooms_[k - 1].a_rows.data(), rows, true);
     return rooms_.back().a.get();
@@ -159,6 +184,7 @@ template <class T>
 double Pass<T>::backpropagate(const T* const* x, const T* const* y, size_t rows, T scale,
                               const WeightGradient<T>& target) {
     const size_t top = rooms_.size() - 1;
+    find_active(x, rows);
     for (size_t k = 0; k <= top; ++k)
         run_layer(k, k == 0 ? x : rooms_[k - 1].a_rows.data(), rows, k < top);
     const auto& output = network_.layers[top];
@@ -185,8 +211,16 @@ void Pass<T>::run_layer_back(size_t k, size_t rows) {
         T* wt = transposed_.get() + first * layer.outputs;
         kernels.transpose(first, std::min(columns, layer.inputs - first), layer.outputs,
                           weights_ + layer.start, layer.inputs + 1, wt);
-        kernels.product({rows, layer.outputs, columns, rooms_[k].delta_rows.data(), wt,
-                         layer.outputs, false, delta + first, below.stride});
+        kernels.product({rows,
+                         layer.outputs,
+                         columns,
+                         rooms_[k].delta_rows.data(),
+                         wt,
+                         layer.outputs,
+                         false,
+                         delta + first,
+                         below.stride,
+                         {}});
         if (!by_row)
             kernels.through_activation(below.activation, {rows, columns, below.stride, a + first},
                                        delta + first);
@@ -206,6 +240,10 @@ void Pass<T>::find_gradient(size_t k, const T* const* x, size_t rows,
         g.inputs = layer.inputs;
         g.columns = columns;
         g.biased = layer.bias;
+        // the sums of the others would be added to nothing, or to what their state still moves
+        const bool adds_only = target.update && !target.resume &&
+                               network_.kernels.slots(target.update->optimizer) == 0;
+        if (k == 0 && adds_only) g.active = active_;
         g.x = x;
         g.delta = rooms_[k].delta.get() + first;
         g.delta_stride = layer.stride;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -79,6 +80,7 @@ public:
 
 private:
     void run_layer(size_t k, const T* const* x, size_t rows, bool activate);
+    void find_active(const T* const* x, size_t rows);
     void run_layer_back(size_t k, size_t rows);
     void find_gradient(size_t k, const T* const* x, size_t rows, const WeightGradient<T>& target);
     template <class Job>
@@ -94,6 +96,10 @@ private:
     Team& team_;
     std::vector<Room> rooms_;
     Buffer<T> transposed_;
+    std::vector<T> any_;          // which inputs are not zero in a chunk
+    std::vector<uint32_t> list_;  // room for the active inputs
+    Active active_{};             // those of the present chunk
+    size_t dense_chunks_ = 0;     // left to pass without looking for zeros
 };
 
 extern template struct Network<float>;

@@ -10,7 +10,7 @@ import pytest
 from nnfast import _core
 
 LIMIT = 4.0  # ulp
-# every float32 where NNFAST_EXHAUSTIVE=1 asks for it (some minutes), else every 1009th
+# every float32 where NNFAST_EXHAUSTIVE=1 asks for it (about an hour), else every 1009th
 EXHAUSTIVE = os.environ.get("NNFAST_EXHAUSTIVE") == "1"
 STRIDE = 1 if EXHAUSTIVE else 1009
 BLOCK = 1 << 22

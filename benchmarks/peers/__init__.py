@@ -14,6 +14,7 @@ PEERS: dict[str, tuple[str, str]] = {
     "python": ("nnfast", "PythonLevel"),
     "plain-numpy": ("plain_numpy", "PlainNumpy"),
     "numba": ("numba", "Numba"),
+    "numba-unrolled": ("numba", "WrittenOut"),
     "torch": ("torch", "Eager"),
     "torch-compile": ("torch", "CompiledStep"),
     "jax": ("jax", "Jax"),

@@ -158,6 +158,7 @@ constexpr Kernels<T> kernels = {
     lanes<T>,
     tile_vectors * lanes<T>,
     Activations::position<Softmax>,
+    find_active<T>,
     product<T>,
     weight_gradient<T>,
     transpose<T>,

@@ -82,8 +82,31 @@ NNFAST_INLINE size_t panel_row(size_t column, size_t w_rows, size_t i) {
     return column * w_rows + i * N * lanes<T>;
 }
 
+// Row after row, as they lie in memory, for most of the time goes into fetching them.
+template <class T>
+size_t find_active(size_t rows, size_t inputs, const T* const* x, T* any, uint32_t* list) {
+    for (size_t i = 0; i < inputs; i += lanes<T>) store(any + i, Vec<T>{});
+    for (size_t r = 0; r < rows; ++r)
+        for (size_t i = 0; i < inputs; i += lanes<T>) {
+            const auto bits = (IntVec<T>)load_first(x[r] + i, inputs - i);
+            store(any + i, (Vec<T>)((IntVec<T>)load(any + i) | bits));
+        }
+    size_t count = 0;
+    for (size_t i = 0; i < inputs; ++i) {
+        list[count] = static_cast<uint32_t>(i);
+        count += any[i] != 0;
+    }
+    return count;
+}
+
+// The k-th input that counts
+template <bool sparse>
+NNFAST_INLINE size_t input(const Active& active, size_t k) {
+    return sparse ? active.list[k] : k;
+}
+
 // z = start + x W
-template <class T, size_t R, size_t N>
+template <class T, size_t R, size_t N, bool sparse>
 void product_tile(const Product<T>& p, size_t first, size_t column) {
     const T* x[R];
     NNFAST_UNROLL
@@ -91,13 +114,15 @@ void product_tile(const Product<T>& p, size_t first, size_t column) {
     Tile<T, R, N> sum;
     const T* w = p.w + panel_row<T, N>(column, p.w_rows, 0);
     load_tile<T, R, N>(sum, p.biased ? w + p.inputs * N * lanes<T> : nullptr, 0);
-    for (size_t k = 0; k < p.inputs; ++k, w += N * lanes<T>) {
+    const size_t count = sparse ? p.active.count : p.inputs;
+    for (size_t k = 0; k < count; ++k) {
+        const size_t i = input<sparse>(p.active, k);
         Vec<T> v[N];
         NNFAST_UNROLL
-        for (size_t n = 0; n < N; ++n) v[n] = load(w + n * lanes<T>);
+        for (size_t n = 0; n < N; ++n) v[n] = load(w + i * N * lanes<T> + n * lanes<T>);
         NNFAST_UNROLL
         for (size_t r = 0; r < R; ++r) {
-            const Vec<T> factor = fill(x[r][k]);
+            const Vec<T> factor = fill(x[r][i]);
             NNFAST_UNROLL
             for (size_t n = 0; n < N; ++n) sum[r][n] = fma(factor, v[n], sum[r][n]);
         }
@@ -105,49 +130,61 @@ void product_tile(const Product<T>& p, size_t first, size_t column) {
     store_tile<T, R, N>(sum, p.z + first * p.z_stride + column, p.z_stride);
 }
 
-template <class T>
-void product(const Product<T>& p) {
+template <class T, bool sparse>
+void product_of(const Product<T>& p) {
     for_panels<T>(p.columns, [&](size_t column, auto n) {
         constexpr size_t N = decltype(n)::value;
         for_tiles(p.rows, [&](size_t first, size_t rows) {
-            with_rows(rows,
-                      [&](auto r) { product_tile<T, decltype(r)::value, N>(p, first, column); });
+            with_rows(rows, [&](auto r) {
+                product_tile<T, decltype(r)::value, N, sparse>(p, first, column);
+            });
         });
     });
 }
 
-// dW = x^T delta for R inputs from `first` and N vectors of columns: into the gradient, into the
-// parameters (gradient descent), or into `scratch` for the other optimizers
-template <class T, size_t R, size_t N>
+template <class T>
+void product(const Product<T>& p) {
+    p.active.list ? product_of<T, true>(p) : product_of<T, false>(p);
+}
+
+// dW = x^T delta for R inputs from number `first` and N vectors of columns: into the gradient, into
+// the parameters (gradient descent), or into `scratch` for the other optimizers
+template <class T, size_t R, size_t N, bool sparse>
 void weight_gradient_tile(const WeightGradient<T>& g, size_t first, size_t column, T* scratch) {
     constexpr size_t stride = N * lanes<T>;
-    const size_t offset = panel_row<T, N>(column, g.inputs + 1, first);
+    const size_t panel = panel_row<T, N>(column, g.inputs + 1, 0);
+    size_t row[R];
+    NNFAST_UNROLL
+    for (size_t r = 0; r < R; ++r) row[r] = input<sparse>(g.active, first + r);
     Tile<T, R, N> sum;
-    load_tile<T, R, N>(sum, g.resume ? g.gradient + offset : nullptr, stride);
+    load_tile<T, R, N>(sum, g.resume ? g.gradient + panel + row[0] * stride : nullptr, stride);
     const T* delta = g.delta + column;
     for (size_t k = 0; k < g.rows; ++k, delta += g.delta_stride) {
-        const T* x = g.x[k] + first;
+        const T* x = g.x[k];
         Vec<T> v[N];
         NNFAST_UNROLL
         for (size_t n = 0; n < N; ++n) v[n] = load(delta + n * lanes<T>);
         NNFAST_UNROLL
         for (size_t r = 0; r < R; ++r) {
-            const Vec<T> factor = fill(x[r]);
+            const Vec<T> factor = fill(sparse ? x[row[r]] : x[row[0] + r]);
             NNFAST_UNROLL
             for (size_t n = 0; n < N; ++n) sum[r][n] = fma(factor, v[n], sum[r][n]);
         }
     }
     if (!g.update) {
-        store_tile<T, R, N>(sum, g.gradient + offset, stride);
+        store_tile<T, R, N>(sum, g.gradient + panel + row[0] * stride, stride);
     } else if (g.update->optimizer == Optimizers::position<GradientDescent>) {
-        Tile<T, R, N> p;
         Vec<T> none{};
-        load_tile<T, R, N>(p, g.p + offset, stride);
         NNFAST_UNROLL
-        for (size_t r = 0; r < R; ++r) NNFAST_UNROLL
-        for (size_t n = 0; n < N; ++n)
-            GradientDescent::update<T>(g.update->factors, sum[r][n], p[r][n], none, none);
-        store_tile<T, R, N>(p, g.p + offset, stride);
+        for (size_t r = 0; r < R; ++r) {
+            T* p = g.p + panel + row[r] * stride;
+            NNFAST_UNROLL
+            for (size_t n = 0; n < N; ++n) {
+                Vec<T> w = load(p + n * lanes<T>);
+                GradientDescent::update<T>(g.update->factors, sum[r][n], w, none, none);
+                store(p + n * lanes<T>, w);
+            }
+        }
     } else {
         store_tile<T, R, N>(sum, scratch, stride);
     }
@@ -186,16 +223,16 @@ void bias_gradient_tile(const WeightGradient<T>& g, size_t column) {
     update_block(g, offset, N * lanes<T>, scratch);
 }
 
-template <class T>
-void weight_gradient(const WeightGradient<T>& g) {
+template <class T, bool sparse>
+void weight_gradient_of(const WeightGradient<T>& g) {
     const bool keeps_state =
         g.update && g.update->optimizer != Optimizers::position<GradientDescent>;
     T scratch[tile_rows * tile_vectors * lanes<T>];
     for_panels<T>(g.columns, [&](size_t column, auto n) {
         constexpr size_t N = decltype(n)::value;
-        for_tiles(g.inputs, [&](size_t first, size_t rows) {
+        for_tiles(sparse ? g.active.count : g.inputs, [&](size_t first, size_t rows) {
             with_rows(rows, [&](auto r) {
-                weight_gradient_tile<T, decltype(r)::value, N>(g, first, column, scratch);
+                weight_gradient_tile<T, decltype(r)::value, N, sparse>(g, first, column, scratch);
             });
             if (keeps_state)
                 update_block(g, panel_row<T, N>(column, g.inputs + 1, first), rows * N * lanes<T>,
@@ -203,6 +240,11 @@ void weight_gradient(const WeightGradient<T>& g) {
         });
         if (g.biased) bias_gradient_tile<T, N>(g, column);
     });
+}
+
+template <class T>
+void weight_gradient(const WeightGradient<T>& g) {
+    g.active.list ? weight_gradient_of<T, true>(g) : weight_gradient_of<T, false>(g);
 }
 
 // The square of rows i.. and columns j.. of W goes to rows j.. and columns i.. of W^T.

@@ -1,22 +1,17 @@
-"""Tiny networks of the Numba peer: every multiplication written out, for the sizes at hand.
+"""Source of the Numba peer for tiny networks: every multiplication written out.
 
-The source of one function is put together and compiled. Weights and gradients are plain variables,
-so that they stay in registers; the loop over the rows of a batch becomes vector code.
+Weights and gradients are plain variables, so that they stay in registers; the loop over the rows
+of a batch becomes vector code.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 from nnfast import Adam
 
-from benchmarks.peers import numba_kernels as kernels
-from benchmarks.peers.numba_kernels import Compiled, jit
 from benchmarks.workloads import Workload
 
 
-class Writer:
+class Unrolled:
     """Lines of Python with the names of layer k: w{k}_{i}_{j}, b{k}_{j}, a{k}_{j}, d{k}_{j}."""
 
     def __init__(self, w: Workload) -> None:
@@ -32,17 +27,28 @@ class Writer:
         ]
 
     def source(self) -> str:
-        w, body = self.w, []
-        body += [f"{name} = P[{i}]" for i, name in enumerate(self.names)]
-        body += ["XT, YT = X.T.copy(), Y.T.copy()"]
-        body += ["m, v = np.zeros_like(P), np.zeros_like(P)", "rate, correction = first, one"]
+        """run(X, Y, P): all epochs on the flat parameters P."""
+        w = self.w
+        read = [f"{name} = P[{i}]" for i, name in enumerate(self.names)]
+        write = [f"P[{i}] = {name}" for i, name in enumerate(self.names)]
+        adam = isinstance(w.optimizer, Adam)
+        body = ["XT, YT = X.T.copy(), Y.T.copy()"]
+        if adam:
+            body += ["G, m, v = np.zeros_like(P), np.zeros_like(P), np.zeros_like(P)"]
+        else:
+            body += read
         body += [f"for step in range({w.updates}):"]
         body += [f"    start = step % {w.updates_per_epoch} * {w.batch}"]
+        body += [f"    {line}" for line in read if adam]
         body += [f"    g{name} = zero" for name in self.names]
         body += [f"    for r in range(start, start + {w.batch}):"]
         body += [f"        {line}" for line in self.row()]
-        body += [f"    {line}" for line in self.update()]
-        body += [f"P[{i}] = {name}" for i, name in enumerate(self.names)]
+        if adam:
+            body += [f"    G[{i}] = g{name}" for i, name in enumerate(self.names)]
+            body += ["    update(P, G, m, v, step + 1)"]
+        else:
+            body += [f"    {name} -= rate * g{name}" for name in self.names]
+            body += write
         return "\n    ".join(["def run(X, Y, P):", *body])
 
     def row(self) -> list[str]:
@@ -64,24 +70,3 @@ class Writer:
                 terms = (f"d{k}_{j} * w{k}_{i}_{j}" for j in range(outputs))
                 lines.append(f"d{k - 1}_{i} = ({' + '.join(terms)}) * s{k - 1}(a{k - 1}_{i})")
         return lines
-
-    def update(self) -> list[str]:
-        if not isinstance(self.w.optimizer, Adam):
-            return [f"{name} -= first * g{name}" for name in self.names]
-        raise NotImplementedError
-
-
-def training(w: Workload) -> Compiled:
-    """run(X, Y, P): all epochs on the flat parameters P."""
-    T = np.dtype(w.dtype).type
-    names: dict[str, Any] = {
-        "np": np,
-        "zero": T(0),
-        "one": T(1),
-        "first": T(w.optimizer.learning_rate),
-        "scale": T(w.slope_factor / w.batch),
-    }
-    for k, name in enumerate(w.activations, start=1):
-        names[f"f{k}"], names[f"s{k}"] = kernels.scalar(name, T)
-    exec(compile(Writer(w).source(), "<tiny>", "exec"), names)
-    return jit(names["run"])
