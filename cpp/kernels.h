@@ -65,6 +65,7 @@ struct WeightGradient {
     T* p;
     T* state[most_slots];
     Active active;  // the other rows of p stay: only for an update without state
+    T* packed;      // room for rows * inputs numbers, or null
 };
 
 // A block of z, a or delta with `outputs` real columns

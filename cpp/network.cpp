@@ -99,12 +99,17 @@ Buffer<T>::Buffer(size_t count) : memory_(new unsigned char[count * sizeof(T) + 
 
 template <class T>
 Pass<T>::Pass(const Network<T>& network, const T* weights, size_t rows, bool backward, Team& team)
-    : network_(network), weights_(weights), team_(team), transposed_([&] {
-          size_t most = 0;  // W^T (outputs, inputs padded) of the layers above the first
-          for (size_t k = 1; backward && k < network.layers.size(); ++k)
-              most = std::max(most, network.layers[k].outputs * network.layers[k - 1].width);
-          return most;
-      }()) {
+    : network_(network), weights_(weights), team_(team) {
+    size_t transposed = 0;  // W^T (outputs, inputs padded) of the layers above the first
+    for (size_t k = 0; backward && k < network.layers.size(); ++k) {
+        const auto& layer = network.layers[k];
+        if (k > 0) transposed = std::max(transposed, layer.outputs * network.layers[k - 1].width);
+        // narrower layers read x too seldom for packing to pay
+        if (layer.width > 2 * network.kernels.panel)
+            packed_room_ = std::max(packed_room_, round_up(rows * layer.inputs, 16));
+    }
+    transposed_ = Buffer<T>(transposed);
+    packed_ = Buffer<T>(packed_room_ * team.size());
     // fewer inputs are not worth looking at
     const size_t inputs = network.layers.front().inputs;
     if (inputs >= 64) {
@@ -122,18 +127,19 @@ Pass<T>::Pass(const Network<T>& network, const T* weights, size_t rows, bool bac
     }
 }
 
-// job(first, columns) for parts of a layer's columns, one part a member where the work is worth it
+// job(member, first, columns) for parts of a layer's columns, one part a member where the work is
+// worth it
 template <class T>
 template <class Job>
 void Pass<T>::share(size_t work, size_t width, const Job& job) {
     const size_t panel = network_.kernels.panel, panels = (width + panel - 1) / panel;
     const size_t parts = work < least_shared_work ? 1 : std::min(team_.size(), panels);
-    if (parts <= 1) return job(size_t{0}, width);
+    if (parts <= 1) return job(size_t{0}, size_t{0}, width);
     team_.run([&](size_t member) {
         if (member >= parts) return;
         const size_t first = panels * member / parts * panel;
         const size_t last = std::min(panels * (member + 1) / parts * panel, width);
-        job(first, last - first);
+        job(member, first, last - first);
     });
 }
 
@@ -162,13 +168,14 @@ void Pass<T>::run_layer(size_t k, const T* const* x, size_t rows, bool activate)
     const T* w = weights_ + layer.start;
     T* z = rooms_[k].a.get();
     const bool by_row = activate && layer.activation == kernels.row_wise;
-    share(rows * layer.inputs * layer.width, layer.width, [&](size_t first, size_t columns) {
-        const size_t w_rows = layer.inputs + 1;
-        kernels.product({rows, layer.inputs, columns, x, w + first * w_rows, w_rows, true,
-                         z + first, layer.stride, k == 0 ? active_ : Active{}});
-        if (activate && !by_row)
-            kernels.activate(layer.activation, {rows, columns, layer.stride, z + first});
-    });
+    share(rows * layer.inputs * layer.width, layer.width,
+          [&](size_t, size_t first, size_t columns) {
+              const size_t w_rows = layer.inputs + 1;
+              kernels.product({rows, layer.inputs, columns, x, w + first * w_rows, w_rows, true,
+                               z + first, layer.stride, k == 0 ? active_ : Active{}});
+              if (activate && !by_row)
+                  kernels.activate(layer.activation, {rows, columns, layer.stride, z + first});
+          });
     if (by_row) kernels.activate(layer.activation, {rows, layer.outputs, layer.stride, z});
 }
 
@@ -207,24 +214,25 @@ void Pass<T>::run_layer_back(size_t k, size_t rows) {
     const T* a = rooms_[k - 1].a.get();
     T* delta = rooms_[k - 1].delta.get();
     const bool by_row = below.activation == kernels.row_wise;
-    share(rows * layer.inputs * layer.outputs, below.width, [&](size_t first, size_t columns) {
-        T* wt = transposed_.get() + first * layer.outputs;
-        kernels.transpose(first, std::min(columns, layer.inputs - first), layer.outputs,
-                          weights_ + layer.start, layer.inputs + 1, wt);
-        kernels.product({rows,
-                         layer.outputs,
-                         columns,
-                         rooms_[k].delta_rows.data(),
-                         wt,
-                         layer.outputs,
-                         false,
-                         delta + first,
-                         below.stride,
-                         {}});
-        if (!by_row)
-            kernels.through_activation(below.activation, {rows, columns, below.stride, a + first},
-                                       delta + first);
-    });
+    share(rows * layer.inputs * layer.outputs, below.width,
+          [&](size_t, size_t first, size_t columns) {
+              T* wt = transposed_.get() + first * layer.outputs;
+              kernels.transpose(first, std::min(columns, layer.inputs - first), layer.outputs,
+                                weights_ + layer.start, layer.inputs + 1, wt);
+              kernels.product({rows,
+                               layer.outputs,
+                               columns,
+                               rooms_[k].delta_rows.data(),
+                               wt,
+                               layer.outputs,
+                               false,
+                               delta + first,
+                               below.stride,
+                               {}});
+              if (!by_row)
+                  kernels.through_activation(
+                      below.activation, {rows, columns, below.stride, a + first}, delta + first);
+          });
     if (by_row)
         kernels.through_activation(below.activation, {rows, below.outputs, below.stride, a}, delta);
 }
@@ -233,26 +241,29 @@ template <class T>
 void Pass<T>::find_gradient(size_t k, const T* const* x, size_t rows,
                             const WeightGradient<T>& target) {
     const auto& layer = network_.layers[k];
-    share(rows * layer.inputs * layer.width, layer.width, [&](size_t first, size_t columns) {
-        const size_t offset = layer.start + first * (layer.inputs + 1);
-        WeightGradient<T> g = target;
-        g.rows = rows;
-        g.inputs = layer.inputs;
-        g.columns = columns;
-        g.biased = layer.bias;
-        // the sums of the others would be added to nothing, or to what their state still moves
-        const bool adds_only = target.update && !target.resume &&
-                               network_.kernels.slots(target.update->optimizer) == 0;
-        if (k == 0 && adds_only) g.active = active_;
-        g.x = x;
-        g.delta = rooms_[k].delta.get() + first;
-        g.delta_stride = layer.stride;
-        if (target.gradient) g.gradient = target.gradient + offset;
-        if (target.p) g.p = target.p + offset;
-        for (size_t s = 0; s < most_slots; ++s)
-            if (target.state[s]) g.state[s] = target.state[s] + offset;
-        network_.kernels.weight_gradient(g);
-    });
+    share(rows * layer.inputs * layer.width, layer.width,
+          [&](size_t member, size_t first, size_t columns) {
+              const size_t offset = layer.start + first * (layer.inputs + 1);
+              WeightGradient<T> g = target;
+              g.rows = rows;
+              g.inputs = layer.inputs;
+              g.columns = columns;
+              g.biased = layer.bias;
+              // the sums of the others would be added to nothing, or to what their state still
+              // moves
+              const bool adds_only = target.update && !target.resume &&
+                                     network_.kernels.slots(target.update->optimizer) == 0;
+              if (k == 0 && adds_only) g.active = active_;
+              if (packed_room_ > 0) g.packed = packed_.get() + member * packed_room_;
+              g.x = x;
+              g.delta = rooms_[k].delta.get() + first;
+              g.delta_stride = layer.stride;
+              if (target.gradient) g.gradient = target.gradient + offset;
+              if (target.p) g.p = target.p + offset;
+              for (size_t s = 0; s < most_slots; ++s)
+                  if (target.state[s]) g.state[s] = target.state[s] + offset;
+              network_.kernels.weight_gradient(g);
+          });
 }
 
 template struct Network<float>;

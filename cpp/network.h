@@ -56,7 +56,7 @@ struct Network {
 template <class T>
 class Buffer {
 public:
-    explicit Buffer(size_t count);
+    explicit Buffer(size_t count = 0);
     T* get() const { return data_; }
 
 private:
@@ -96,6 +96,8 @@ private:
     Team& team_;
     std::vector<Room> rooms_;
     Buffer<T> transposed_;
+    Buffer<T> packed_;  // x for the weight gradient, packed_room_ numbers a member
+    size_t packed_room_ = 0;
     std::vector<T> any_;          // which inputs are not zero in a chunk
     std::vector<uint32_t> list_;  // room for the active inputs
     Active active_{};             // those of the present chunk

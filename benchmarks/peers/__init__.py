@@ -24,6 +24,7 @@ PEERS: dict[str, tuple[str, str]] = {
     "fann": ("fann", "Fann"),
 }
 OWN = ("nnfast", "numpy", "python")  # levels of nnfast; the others are the peers
+UNROLLED = "numba-unrolled"  # written out for the sizes at hand: shown, but no peer to rank
 
 
 class Peer:

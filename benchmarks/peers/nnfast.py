@@ -6,7 +6,7 @@ import nnfast as nn
 
 from benchmarks.data import numbers
 from benchmarks.peers import Peer
-from benchmarks.workloads import FIT_CALL, ONE_ROW, PREDICT, TRAIN, Array, Workload
+from benchmarks.workloads import FIT_CALL, ONE_ROW, TRAIN, Array, Workload
 
 
 class Compiled(Peer):
@@ -75,6 +75,3 @@ class PythonLevel(Compiled):
 
     def prepare(self, level: str) -> None:
         super().prepare("python")
-
-
-__all__ = ["PREDICT", "Compiled", "NumpyLevel", "PythonLevel"]

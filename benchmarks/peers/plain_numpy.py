@@ -5,14 +5,16 @@ In float64 it is also the reference that every result is compared with.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from nnfast import Adam
 
 from benchmarks.data import numbers
 from benchmarks.peers import Peer
-from benchmarks.workloads import TRAIN, Array, Case, Weights
+from benchmarks.workloads import FIT_CALL, ONE_ROW, PREDICT, TRAIN, Array, Case, Weights
 
-CHUNK = 4096  # rows that a prediction takes through all layers at a time
+CHUNK = 1024  # rows that a prediction takes through all layers at a time
 
 
 class PlainNumpy(Peer):
@@ -138,14 +140,14 @@ def through(name: str, a: Array, slope: Array) -> None:
 
 def reference(case: Case) -> Array:
     """The result of the case in float64."""
-    from dataclasses import replace
-
-    wide = [np.asarray(v, "float64") for v in (case.X, case.Y)]
+    workload = replace(case.workload, dtype="float64")
+    if workload.task == FIT_CALL:
+        workload = replace(workload, task=TRAIN, epochs=workload.calls)
+    elif workload.task == ONE_ROW:
+        workload = replace(workload, task=PREDICT)
+    X, Y = (np.asarray(v, "float64") for v in (case.X, case.Y))
     weights = [(W.astype("float64"), b.astype("float64")) for W, b in case.weights]
-    exact = PlainNumpy(Case(replace(case.workload, dtype="float64"), *wide, weights))
+    exact = PlainNumpy(Case(workload, X, Y, weights))
     exact.reset()
-    if case.workload.task == TRAIN:
-        exact.train()
-    else:
-        exact.predict()
+    exact.run()
     return exact.result()

@@ -9,13 +9,18 @@
 namespace nnfast::NNFAST_ISA {
 namespace {
 
-// R * N sums, N vectors and one factor fit the registers: 32 with AVX-512 and NEON, else 16.
+// The most rows of a tile with N vectors: R * N sums, N vectors and one factor fit the registers,
+// of which there are 32 with AVX-512 and NEON, else 16.
 #if defined(__AVX512F__) || defined(__ARM_NEON)
-constexpr size_t tile_rows = 8;
+constexpr size_t tile_vectors = 3;
+template <size_t N>
+constexpr size_t tile_rows = N == 3 ? 8 : 12;
 #else
-constexpr size_t tile_rows = 6;
-#endif
 constexpr size_t tile_vectors = 2;
+template <size_t N>
+constexpr size_t tile_rows = N == 2 ? 6 : 12;
+#endif
+constexpr size_t largest_tile = 24;  // vectors
 
 template <class T>
 constexpr size_t padded(size_t columns) {
@@ -27,24 +32,24 @@ struct Constant {
     static constexpr size_t value = n;
 };
 
-// f(first, rows) for the tiles that `count` rows are cut into: as few as possible, then as even.
-template <class F>
-NNFAST_INLINE void for_tiles(size_t count, F f) {
-    size_t first = 0;
-    for (size_t tiles = (count + tile_rows - 1) / tile_rows; tiles > 0; --tiles) {
-        const size_t rows = (count - first + tiles - 1) / tiles;
-        f(first, rows);
-        first += rows;
-    }
-}
-
-// f(Constant<R>) with R = rows
-template <size_t R = tile_rows, class F>
+// f(first, Constant<R>) for the tiles that `count` rows are cut into: as few as possible, as even
+// as possible
+template <size_t R, class F>
 NNFAST_INLINE void with_rows(size_t rows, F f) {
     if constexpr (R > 1) {
         if (rows < R) return with_rows<R - 1>(rows, f);
     }
     f(Constant<R>{});
+}
+
+template <size_t N, class F>
+NNFAST_INLINE void for_tiles(size_t count, F f) {
+    size_t first = 0;
+    for (size_t tiles = (count + tile_rows<N> - 1) / tile_rows<N>; tiles > 0; --tiles) {
+        const size_t rows = (count - first + tiles - 1) / tiles;
+        with_rows<tile_rows<N>>(rows, [&](auto r) { f(first, r); });
+        first += rows;
+    }
 }
 
 // f(first, Constant<N>) for the groups of vectors that `columns` columns are cut into
@@ -107,7 +112,7 @@ NNFAST_INLINE size_t input(const Active& active, size_t k) {
 
 // z = start + x W
 template <class T, size_t R, size_t N, bool sparse>
-void product_tile(const Product<T>& p, size_t first, size_t column) {
+__attribute__((noinline)) void product_tile(const Product<T>& p, size_t first, size_t column) {
     const T* x[R];
     NNFAST_UNROLL
     for (size_t r = 0; r < R; ++r) x[r] = p.x[first + r];
@@ -115,6 +120,7 @@ void product_tile(const Product<T>& p, size_t first, size_t column) {
     const T* w = p.w + panel_row<T, N>(column, p.w_rows, 0);
     load_tile<T, R, N>(sum, p.biased ? w + p.inputs * N * lanes<T> : nullptr, 0);
     const size_t count = sparse ? p.active.count : p.inputs;
+    NNFAST_UNROLL_LOOP
     for (size_t k = 0; k < count; ++k) {
         const size_t i = input<sparse>(p.active, k);
         Vec<T> v[N];
@@ -134,10 +140,8 @@ template <class T, bool sparse>
 void product_of(const Product<T>& p) {
     for_panels<T>(p.columns, [&](size_t column, auto n) {
         constexpr size_t N = decltype(n)::value;
-        for_tiles(p.rows, [&](size_t first, size_t rows) {
-            with_rows(rows, [&](auto r) {
-                product_tile<T, decltype(r)::value, N, sparse>(p, first, column);
-            });
+        for_tiles<N>(p.rows, [&](size_t first, auto r) {
+            product_tile<T, decltype(r)::value, N, sparse>(p, first, column);
         });
     });
 }
@@ -147,32 +151,53 @@ void product(const Product<T>& p) {
     p.active.list ? product_of<T, true>(p) : product_of<T, false>(p);
 }
 
+// Where the R factors of row k are found: in the row itself, side by side or (listed) anywhere; or
+// packed, a tile after the other and in it row after row, where many panels will read them.
+enum class Source { direct, listed, packed };
+
+template <class T, size_t R>
+NNFAST_INLINE void pack_tile(const WeightGradient<T>& g, size_t first) {
+    T* packed = g.packed + first * g.rows;
+    for (size_t k = 0; k < g.rows; ++k, packed += R) {
+        const T* x = g.x[k];
+        NNFAST_UNROLL
+        for (size_t r = 0; r < R; ++r)
+            packed[r] = g.active.list ? x[g.active.list[first + r]] : x[first + r];
+    }
+}
+
 // dW = x^T delta for R inputs from number `first` and N vectors of columns: into the gradient, into
 // the parameters (gradient descent), or into `scratch` for the other optimizers
-template <class T, size_t R, size_t N, bool sparse>
-void weight_gradient_tile(const WeightGradient<T>& g, size_t first, size_t column, T* scratch) {
+template <class T, size_t R, size_t N, Source source>
+__attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, size_t first,
+                                                    size_t column, T* scratch) {
     constexpr size_t stride = N * lanes<T>;
     const size_t panel = panel_row<T, N>(column, g.inputs + 1, 0);
     size_t row[R];
     NNFAST_UNROLL
-    for (size_t r = 0; r < R; ++r) row[r] = input<sparse>(g.active, first + r);
+    for (size_t r = 0; r < R; ++r) row[r] = g.active.list ? g.active.list[first + r] : first + r;
     Tile<T, R, N> sum;
-    load_tile<T, R, N>(sum, g.resume ? g.gradient + panel + row[0] * stride : nullptr, stride);
+    load_tile<T, R, N>(sum, g.resume ? g.gradient + panel + first * stride : nullptr, stride);
     const T* delta = g.delta + column;
+    const T* packed = g.packed + first * g.rows;
+    NNFAST_UNROLL_LOOP
     for (size_t k = 0; k < g.rows; ++k, delta += g.delta_stride) {
-        const T* x = g.x[k];
+        const T* x = source == Source::packed ? packed + k * R : g.x[k];
         Vec<T> v[N];
         NNFAST_UNROLL
         for (size_t n = 0; n < N; ++n) v[n] = load(delta + n * lanes<T>);
         NNFAST_UNROLL
         for (size_t r = 0; r < R; ++r) {
-            const Vec<T> factor = fill(sparse ? x[row[r]] : x[row[0] + r]);
+            const size_t place = source == Source::listed   ? row[r]
+                                 : source == Source::direct ? first + r
+                                                            : r;
+            const Vec<T> factor = fill(x[place]);
             NNFAST_UNROLL
             for (size_t n = 0; n < N; ++n) sum[r][n] = fma(factor, v[n], sum[r][n]);
         }
     }
     if (!g.update) {
-        store_tile<T, R, N>(sum, g.gradient + panel + row[0] * stride, stride);
+        store_tile<T, R, N>(sum, g.gradient + panel + first * stride, stride);
     } else if (g.update->optimizer == Optimizers::position<GradientDescent>) {
         Vec<T> none{};
         NNFAST_UNROLL
@@ -223,28 +248,37 @@ void bias_gradient_tile(const WeightGradient<T>& g, size_t column) {
     update_block(g, offset, N * lanes<T>, scratch);
 }
 
-template <class T, bool sparse>
+template <class T, Source source>
 void weight_gradient_of(const WeightGradient<T>& g) {
     const bool keeps_state =
         g.update && g.update->optimizer != Optimizers::position<GradientDescent>;
-    T scratch[tile_rows * tile_vectors * lanes<T>];
+    const size_t inputs = g.active.list ? g.active.count : g.inputs;
+    T scratch[largest_tile * lanes<T>];
     for_panels<T>(g.columns, [&](size_t column, auto n) {
         constexpr size_t N = decltype(n)::value;
-        for_tiles(sparse ? g.active.count : g.inputs, [&](size_t first, size_t rows) {
-            with_rows(rows, [&](auto r) {
-                weight_gradient_tile<T, decltype(r)::value, N, sparse>(g, first, column, scratch);
-            });
+        // the tiles were packed as those of whole panels
+        const auto tile = [&](size_t first, auto r) {
+            constexpr size_t R = decltype(r)::value;
+            weight_gradient_tile<T, R, N, source>(g, first, column, scratch);
             if (keeps_state)
-                update_block(g, panel_row<T, N>(column, g.inputs + 1, first), rows * N * lanes<T>,
+                update_block(g, panel_row<T, N>(column, g.inputs + 1, first), R * N * lanes<T>,
                              scratch);
-        });
+        };
+        for_tiles<source == Source::packed ? tile_vectors : N>(inputs, tile);
         if (g.biased) bias_gradient_tile<T, N>(g, column);
     });
 }
 
 template <class T>
 void weight_gradient(const WeightGradient<T>& g) {
-    g.active.list ? weight_gradient_of<T, true>(g) : weight_gradient_of<T, false>(g);
+    if (g.packed && g.rows >= 16 && g.columns > 2 * tile_vectors * lanes<T>) {
+        for_tiles<tile_vectors>(
+            g.active.list ? g.active.count : g.inputs,
+            [&](size_t first, auto r) { pack_tile<T, decltype(r)::value>(g, first); });
+        return weight_gradient_of<T, Source::packed>(g);
+    }
+    g.active.list ? weight_gradient_of<T, Source::listed>(g)
+                  : weight_gradient_of<T, Source::direct>(g);
 }
 
 // The square of rows i.. and columns j.. of W goes to rows j.. and columns i.. of W^T.

@@ -14,6 +14,8 @@
 #endif
 
 #define NNFAST_UNROLL _Pragma("GCC unroll 16")
+// fewer additions and branches beside the fma, which share its ports
+#define NNFAST_UNROLL_LOOP _Pragma("GCC unroll 4")
 #define NNFAST_INLINE inline __attribute__((always_inline))
 
 namespace nnfast::NNFAST_ISA {
