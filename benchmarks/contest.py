@@ -125,7 +125,7 @@ def surroundings(threads: int) -> Iterator[None]:
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     os.environ.update(
         CUDA_VISIBLE_DEVICES="", JAX_PLATFORMS="cpu", TF_CPP_MIN_LOG_LEVEL="3",
-        TF_NUM_INTEROP_THREADS="1", KERAS_BACKEND="tensorflow", OMP_WAIT_POLICY="passive",
+        TF_NUM_INTEROP_THREADS="1", KERAS_BACKEND="tensorflow",
     )  # fmt: skip
     if pinned:
         os.sched_setaffinity(0, sorted(cores)[-threads:])  # core 0 has most interrupts
@@ -208,6 +208,7 @@ def measure(
         for name, process in workers.items():
             if spent[name] > options.seconds or not rows[name].right:
                 continue
+            time.sleep(0.005)  # the threads of the one before may still spin
             start = time.perf_counter()
             times = process.measure(share)
             spent[name] += time.perf_counter() - start

@@ -58,7 +58,9 @@ def prepare(name: str, level: str, case: Case, seconds: float) -> tuple[peers.Pe
     workload = case.workload
     if reason := kind.refusal(workload):
         raise Refused(reason)
-    amount = part_for(kind, level, case, seconds) if kind.extrapolates else workload.amount
+    amount = workload.amount
+    if kind.part is not None:
+        amount = part_for(kind, level, case, max(seconds, kind.part))
     checked = min(amount, workload.checked or amount)
     result = None
     if checked < amount:
@@ -82,10 +84,12 @@ def part_for(kind: type[peers.Peer], level: str, case: Case, seconds: float) -> 
     amount, most = 1, case.workload.amount
     while True:
         peer = kind(case.part(amount), level)
-        outcome(peer)
         peer.reset()
         elapsed = clock(peer)
-        if amount == most or elapsed > seconds / 4:
+        if elapsed < 10 * seconds:  # it may have been compiled
+            peer.reset()
+            elapsed = clock(peer)
+        if amount == most or elapsed > seconds / 2:
             return min(most, max(1, int(amount * seconds / elapsed)))
         amount = min(most, amount * max(2, min(50, int(seconds / 2 / elapsed))))
 

@@ -32,7 +32,8 @@ class Workload:
     task: "train" runs all epochs, "predict" all rows at once, "one row" and "fit call" make `calls`
         calls with a single row.
     tolerance: allowed difference from float64, in units of the largest weight or output.
-    checked: updates after which weights are compared where rounding grows too much over all; 0: all.
+    checked: updates after which weights are compared, where rounding grows too much over all of
+        them (a relu whose input is almost 0 may go either way); 0: all.
     """
 
     key: str
@@ -123,7 +124,7 @@ RELU = ("relu", "relu", "softmax")
 MNIST = (784, 512, 512, 10)
 W6 = Workload(
     "W6/1", "MNIST 784-512-512-10, cross-entropy, batch 128, SGD", MNIST, RELU, "mnist", 60_000,
-    loss="cross_entropy", batch=128, tolerance=1e-3, goal=Goal(1.1, 1.25, peak=88),
+    loss="cross_entropy", batch=128, tolerance=2e-3, checked=10, goal=Goal(1.1, 1.25, peak=88),
 )  # fmt: skip
 W5 = Workload(
     "W5", "MNIST 784-30-10, quadratic, batch 10, SGD", (784, 30, 10), SIGMOIDS[:2], "mnist", 50_000,
@@ -147,7 +148,7 @@ ONE = Workload(
 )  # fmt: skip
 WIDE = Workload(
     "wide/f32", "2048-2048-2048, batch 128, SGD", (2048, 2048, 2048), ("relu", "linear"), "normal",
-    1280, loss="mean_squared_error", batch=128, optimizer=SGD(0.01), tolerance=1e-4,
+    1280, loss="quadratic", batch=128, optimizer=SGD(0.001), tolerance=1e-4,
     goal=Goal(peak=85),
 )  # fmt: skip
 

@@ -4,7 +4,12 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <chrono>
 #include <string>
+#include <thread>
+#ifdef __GLIBCXX__
+#include <cxxabi.h>
+#endif
 
 #include "train.h"
 
@@ -51,19 +56,32 @@ T* numbers(const py::array& array, const std::vector<size_t>& shape, bool writab
     return static_cast<T*>(const_cast<void*>(array.data()));
 }
 
-// job() without the interpreter lock. Not a guard object: before Python 3.14 the end of the
-// interpreter unwinds a thread that asks for the lock again, which a destructor must not let
-// through.
+// Takes the interpreter lock again. Before Python 3.14 the end of the interpreter unwinds a thread
+// that asks for it, and destructors would touch objects without the lock: the thread waits for the
+// end of the process instead, as it does in later versions.
+void lock_again(PyThreadState* thread) {
+#ifdef __GLIBCXX__
+    try {
+        PyEval_RestoreThread(thread);
+    } catch (abi::__forced_unwind&) {
+        for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+#else
+    PyEval_RestoreThread(thread);
+#endif
+}
+
+// job() without the interpreter lock
 template <class Job>
 void unlocked(const Job& job) {
     PyThreadState* thread = PyEval_SaveThread();
     try {
         job();
     } catch (...) {
-        PyEval_RestoreThread(thread);
+        lock_again(thread);
         throw;
     }
-    PyEval_RestoreThread(thread);
+    lock_again(thread);
 }
 
 // True when a signal's handler, such as that of Ctrl-C, has raised an exception.

@@ -33,7 +33,8 @@ class Peer:
     case: workload, data and initial weights; level: which level of nnfast computes.
     """
 
-    extrapolates: ClassVar[bool] = False  # whether a part of the updates may stand for all
+    # seconds that a part of the work has to take to stand for all; None: all is always done
+    part: ClassVar[float | None] = None
 
     def __init__(self, case: Case, level: str = "fastest") -> None:
         self.case = case

@@ -48,9 +48,8 @@ def library(dtype: str) -> tuple[ctypes.CDLL, type]:
 
 class Fann(Peer):
     """A connection is (from, to, weight), where units are counted through all layers; the last
-    unit of each layer is its bias."""
-
-    extrapolates = True
+    unit of each layer is its bias. In training FANN takes the slope of an output below 0.01 or
+    above 0.99 as if it were there, so that results differ where units saturate."""
 
     @classmethod
     def refusal(cls, workload: Workload) -> str:

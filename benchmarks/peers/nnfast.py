@@ -71,7 +71,7 @@ class NumpyLevel(Compiled):
 class PythonLevel(Compiled):
     """The same network on the level "python"; a part of the updates stands for all."""
 
-    extrapolates = True
+    part = 0.2
 
     def prepare(self, level: str) -> None:
         super().prepare("python")

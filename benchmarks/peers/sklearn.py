@@ -36,7 +36,7 @@ class PaperAdam(AdamOptimizer):
 class ScikitLearn(Peer):
     """`fit` with warm start; its losses pair with their outputs, and squared error with none."""
 
-    extrapolates = True
+    part = 2.0
 
     @classmethod
     def refusal(cls, workload: Workload) -> str:

@@ -71,8 +71,8 @@ class TensorFlow(Peer):
         rest = slice(full * w.batch, w.rows)
 
         def update(i: Any) -> Any:
-            start = i % full * w.batch
-            self.update(X[start : start + w.batch], Y[start : start + w.batch])
+            x, y = (tf.slice(A, [i % full * w.batch, 0], [w.batch, A.shape[1]]) for A in (X, Y))
+            self.update(x, y)
             if rest.start < rest.stop:
                 tf.cond(
                     tf.equal(i % full, full - 1),
@@ -86,7 +86,6 @@ class TensorFlow(Peer):
 
     def update(self, x: Any, y: Any) -> Any:
         o = self.workload.optimizer
-        x = tf.ensure_shape(x, (None, self.workload.sizes[0]))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.parameters)
             loss = loss_of(self.workload, self.parameters, x, y)
