@@ -8,12 +8,18 @@ namespace nnfast {
 extern const KernelSet kernels_baseline, kernels_avx2, kernels_avx512;
 
 const InstructionSet* instruction_sets(size_t& count) {
-    // x86-64-v3: AVX2 and FMA; x86-64-v4: AVX-512 F, BW, CD, DQ, VL. The operating system's
-    // consent, without which the wide registers are lost, is part of the answer.
+    // The operating system's consent, without which the wide registers are lost, is part of the
+    // answers. All processors with these have the rest of x86-64-v3 and x86-64-v4.
+    const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                          __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    const bool has_avx512 =
+        has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl");
     static const InstructionSet sets[] = {
         {"baseline", &kernels_baseline, nullptr, true},
-        {"avx2", &kernels_avx2, nullptr, __builtin_cpu_supports("x86-64-v3") > 0},
-        {"avx512", &kernels_avx512, &kernels_avx2, __builtin_cpu_supports("x86-64-v4") > 0},
+        {"avx2", &kernels_avx2, nullptr, has_avx2},
+        {"avx512", &kernels_avx512, &kernels_avx2, has_avx512},
     };
     count = sizeof(sets) / sizeof(sets[0]);
     return sets;
