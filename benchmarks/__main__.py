@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import nnfast as nn
-
 from benchmarks import ceiling, chart, data, report
 from benchmarks.contest import Judge, Options, Result, contest
 from benchmarks.peers import PEERS

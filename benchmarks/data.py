@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from nnfast import datasets
 from numpy.typing import NDArray
 
 from benchmarks.workloads import Array, Case, Weights, Workload
+from nnfast import datasets
 
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]

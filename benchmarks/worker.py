@@ -37,7 +37,7 @@ def serve(connection: Connection, name: str, level: str, case: Case, seconds: fl
         library = error.name or str(error)
         connection.send(("no", f"{library.split('.')[0]} is not installed; skipped"))
         return
-    except Refused as reason:
+    except RefusedError as reason:
         connection.send(("no", str(reason)))
         return
     except Exception as error:
@@ -49,7 +49,7 @@ def serve(connection: Connection, name: str, level: str, case: Case, seconds: fl
         connection.send(("times", measure(peer, share)))
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The peer cannot do this workload."""
 
 
@@ -57,7 +57,7 @@ def prepare(name: str, level: str, case: Case, seconds: float) -> tuple[peers.Pe
     kind = peers.load(name)
     workload = case.workload
     if reason := kind.refusal(workload):
-        raise Refused(reason)
+        raise RefusedError(reason)
     amount = workload.amount
     if kind.part is not None:
         amount = part_for(kind, level, case, max(seconds, kind.part))
@@ -68,7 +68,7 @@ def prepare(name: str, level: str, case: Case, seconds: float) -> tuple[peers.Pe
     peer = kind(case if amount == workload.amount else case.part(amount), level)
     whole = outcome(peer)
     if not np.isfinite(whole).all():
-        raise Refused("gives numbers that are not finite")
+        raise RefusedError("gives numbers that are not finite")
     return peer, Ready(whole if result is None else result, checked, amount)
 
 

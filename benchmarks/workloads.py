@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from nnfast import SGD, Adam
 from numpy.typing import NDArray
+
+from nnfast import SGD, Adam
 
 Array = NDArray[np.floating]
 Weights = list[tuple[Array, Array]]  # (W (inputs, outputs), b (outputs,)) of every layer
@@ -31,7 +32,8 @@ class Workload:
     data: name of the data set in `benchmarks.data`; rows of it are visited in order, unshuffled.
     task: "train" runs all epochs, "predict" all rows at once, "one row" and "fit call" make `calls`
         calls with a single row.
-    tolerance: allowed difference from float64, in units of the largest weight or output.
+    tolerance: allowed difference from float64, in units of the largest change of a
+        weight or of the largest output.
     checked: updates after which weights are compared, where rounding grows too much over all of
         them (a relu whose input is almost 0 may go either way); 0: all.
     """

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from ctypes.util import find_library
 
 import numpy as np
-from nnfast import SGD
 
 from benchmarks.data import numbers
 from benchmarks.peers import Peer
 from benchmarks.workloads import ONE_ROW, TRAIN, Array, Workload
+from nnfast import SGD
 
 # activation: (FANN's number, steepness)
 ACTIVATIONS = {"linear": (0, 0.5), "sigmoid": (3, 0.5), "tanh": (5, 1.0)}
@@ -103,7 +103,8 @@ class Fann(Peer):
         self.fann.fann_set_weight_array(self.net, self.connections.ctypes.data, count)
 
     def train(self) -> None:
-        train, net, pairs = self.fann.fann_train, self.net, list(zip(self.rows, self.targets))
+        train, net = self.fann.fann_train, self.net
+        pairs = list(zip(self.rows, self.targets, strict=True))
         for _ in range(self.workload.epochs):
             for x, y in pairs:
                 train(net, x, y)

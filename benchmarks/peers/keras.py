@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from nnfast import Adam
 
 from benchmarks.data import numbers
 from benchmarks.peers import Peer
 from benchmarks.workloads import TRAIN, Array, Workload
+from nnfast import Adam
 
 STEPS = 100  # updates in one execution
 
@@ -47,9 +47,7 @@ class Keras(Peer):
         w, o = self.workload, self.workload.optimizer
         keras.config.set_floatx(w.dtype)
         names = [*w.activations[:-1], "linear" if w.paired else w.activations[-1]]
-        layers = [
-            keras.layers.Dense(n, name) for n, name in zip(w.sizes[1:], names, strict=True)
-        ]
+        layers = [keras.layers.Dense(n, name) for n, name in zip(w.sizes[1:], names, strict=True)]
         self.model = keras.Sequential([keras.Input((w.sizes[0],)), *layers])
         losses = {
             "binary_cross_entropy": keras.losses.BinaryCrossentropy(from_logits=True),

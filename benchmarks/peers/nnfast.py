@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import nnfast as nn
-
 from benchmarks.data import numbers
 from benchmarks.peers import Peer
 from benchmarks.workloads import FIT_CALL, ONE_ROW, TRAIN, Array, Workload

@@ -8,10 +8,10 @@ from math import factorial
 from typing import Any
 
 import numpy as np
-from nnfast import Adam
 from numba import njit
 
 from benchmarks.workloads import Workload
+from nnfast import Adam
 
 # "numpy" errors: a division needs no check for zero, which would prevent vector code
 jit = partial(njit, fastmath=True, error_model="numpy")

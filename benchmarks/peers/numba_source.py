@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from textwrap import dedent, indent
 
 import numpy as np
-from nnfast import Adam
 
 from benchmarks.workloads import TRAIN, Workload
+from nnfast import Adam
 
 TINY = 16 * 16  # weights of the largest layer up to which plain loops are fastest
 WIDE = 128 * 128  # weights of the largest layer from which on BLAS is
@@ -27,6 +27,14 @@ FORWARD = {
                 for i in range({inputs}):
                     z += {x}[{f} + r, i] * W{k}[i, j]
                 a{k}[r, j] = f{k}(z)
+        """,
+    "single": """
+        for r in range({rows}):
+            z = b{k}[0]
+            for i in range({inputs}):
+                z += {x}[{f} + r, i] * W{k}[i, 0]
+            a{k}[r, 0] = z
+        activate{k}(a{k}, {rows})
         """,
     "blocked": """
         for r in range({rows}):
@@ -43,7 +51,6 @@ FORWARD = {
         activate{k}(a{k}, {rows})
         """,
 }
-FORWARD["single"] = FORWARD["plain"]
 
 GRADIENT = {
     "plain": """
@@ -253,5 +260,7 @@ class Writer:
                 lines.append(f"{name}W{p.k} = {flat}[{p.W}:{p.b}].reshape({shape})")
                 lines.append(f"{name}b{p.k} = {flat}[{p.b}:{p.end}]")
             lines += [f"{v}{p.k} = np.zeros(({self.chunk}, {p.units}), T)" for v in buffers]
-            lines += [f"U{p.k}, V{p.k} = np.zeros({shape}, T), np.zeros(({p.units}, {p.inputs}), T)"]
+            lines += [
+                f"U{p.k}, V{p.k} = np.zeros({shape}, T), np.zeros(({p.units}, {p.inputs}), T)"
+            ]
         return "\n".join(lines)

@@ -6,9 +6,8 @@ of a batch becomes vector code.
 
 from __future__ import annotations
 
-from nnfast import Adam
-
 from benchmarks.workloads import Workload
+from nnfast import Adam
 
 
 class Unrolled:

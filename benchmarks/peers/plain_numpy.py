@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from nnfast import Adam
 
 from benchmarks.data import numbers
 from benchmarks.peers import Peer
 from benchmarks.workloads import FIT_CALL, ONE_ROW, PREDICT, TRAIN, Array, Case, Weights
+from nnfast import Adam
 
 CHUNK = 1024  # rows that a prediction takes through all layers at a time
 

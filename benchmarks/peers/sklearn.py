@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-from nnfast import Adam
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.neural_network import _multilayer_perceptron as module
@@ -15,6 +14,7 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 from benchmarks.data import numbers
 from benchmarks.peers import Peer
 from benchmarks.workloads import TRAIN, Array, Workload
+from nnfast import Adam
 
 NAMES = {"sigmoid": "logistic", "tanh": "tanh", "relu": "relu", "linear": "identity"}
 
@@ -24,12 +24,14 @@ class PaperAdam(AdamOptimizer):
 
     def _get_updates(self, grads: list[Array]) -> list[Array]:
         self.t += 1
-        self.ms = [self.beta_1 * m + (1 - self.beta_1) * g for m, g in zip(self.ms, grads)]
-        self.vs = [self.beta_2 * v + (1 - self.beta_2) * g**2 for v, g in zip(self.vs, grads)]
-        rate = self.learning_rate_init / (1 - self.beta_1**self.t)
-        correction = (1 - self.beta_2**self.t) ** -0.5
+        b1, b2 = self.beta_1, self.beta_2
+        self.ms = [b1 * m + (1 - b1) * g for m, g in zip(self.ms, grads, strict=True)]
+        self.vs = [b2 * v + (1 - b2) * g**2 for v, g in zip(self.vs, grads, strict=True)]
+        rate = self.learning_rate_init / (1 - b1**self.t)
+        correction = (1 - b2**self.t) ** -0.5
         return [
-            -rate * m / (correction * np.sqrt(v) + self.epsilon) for m, v in zip(self.ms, self.vs)
+            -rate * m / (correction * np.sqrt(v) + self.epsilon)
+            for m, v in zip(self.ms, self.vs, strict=True)
         ]
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
-from nnfast import Adam
 
 from benchmarks.data import numbers
 from benchmarks.peers import Peer
 from benchmarks.workloads import TRAIN, Array, Workload
+from nnfast import Adam
 
 XLA_UP_TO = 128 * 128  # weights of the largest layer; above, TensorFlow's own kernels are faster
-CHUNK = 16_384  # rows of a prediction at a time, so that activations stay in cache
+CHUNK = 4096  # rows of a prediction at a time, so that activations stay in cache
 ACTIVATIONS = {
     "sigmoid": tf.sigmoid,
     "tanh": tf.tanh,

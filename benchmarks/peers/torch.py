@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from nnfast import Adam
-from torch.nn import functional as F
+from torch.nn import functional
 
 from benchmarks.data import numbers
 from benchmarks.peers import Peer
 from benchmarks.workloads import ONE_ROW, TRAIN, Array, Workload
+from nnfast import Adam
 
-CHUNK = 16_384  # rows of a prediction at a time, so that activations stay in cache
+CHUNK = 4096  # rows of a prediction at a time, so that activations stay in cache
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
@@ -35,12 +35,12 @@ def forward(w: Workload, parameters: Pairs, x: torch.Tensor, logits: bool) -> to
 def loss_of(w: Workload, parameters: Pairs, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     out = forward(w, parameters, x, logits=w.paired)
     if w.loss == "binary_cross_entropy":
-        return F.binary_cross_entropy_with_logits(out, y, reduction="sum") / len(y)
+        return functional.binary_cross_entropy_with_logits(out, y, reduction="sum") / len(y)
     if w.loss == "cross_entropy":
-        return F.cross_entropy(out, y)
+        return functional.cross_entropy(out, y)
     if w.loss == "quadratic":
-        return F.mse_loss(out, y, reduction="sum") / (2 * len(y))
-    return F.mse_loss(out, y)
+        return functional.mse_loss(out, y, reduction="sum") / (2 * len(y))
+    return functional.mse_loss(out, y)
 
 
 class Eager(Peer):
@@ -56,9 +56,7 @@ class Eager(Peer):
         self.Y = torch.from_numpy(Y.argmax(axis=1) if labels else Y)
         batches = zip(self.X.split(w.batch), self.Y.split(w.batch), strict=True)
         self.batches = list(batches) if w.task == TRAIN else []
-        self.parameters: Pairs = [
-            (torch.tensor(W), torch.tensor(b)) for W, b in self.case.weights
-        ]
+        self.parameters: Pairs = [(torch.tensor(W), torch.tensor(b)) for W, b in self.case.weights]
         self.flat = [p for pair in self.parameters for p in pair]
         for p in self.flat:
             p.requires_grad_(w.task == TRAIN)

@@ -15,6 +15,10 @@ from nnfast.levels.contract import Architecture, Array
 REAL = (int, float, np.integer, np.floating, np.bool_)
 
 
+# NumPy has one object for each native dtype: an array that has it needs no conversion
+_NATIVE = {name: np.dtype(name) for name in ("float32", "float64")}
+
+
 def choice(what: str, name: object, choices: Collection[str]) -> str:
     """`name`, if it is one of the choices."""
     if isinstance(name, str) and name in choices:
@@ -43,6 +47,10 @@ def numeric_array(name: str, value: Any, dtype: str) -> Array:
 
     Raises TypeError for what does not hold real numbers, ValueError for masked entries.
     """
+    if type(value) is np.ndarray and value.dtype is _NATIVE[dtype]:
+        flags = value.flags
+        if flags.c_contiguous and flags.aligned:
+            return value
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
         raise ValueError(
             f"{name} is a masked array with masked entries; fill or remove them first, "
