@@ -72,5 +72,9 @@ class PythonLevel(Compiled):
 
     part = 0.2
 
+    @classmethod
+    def refusal(cls, workload: Workload) -> str:
+        return "has one thread" if workload.threads > 1 else ""
+
     def prepare(self, level: str) -> None:
         super().prepare("python")

@@ -85,7 +85,9 @@ class Comparison:
                 f"  {row.level:<10}{_time(row.seconds):>15}{python:>12}{numpy:>11}"
                 f"{row.difference:>13.1e}   {row.updates:,}{part}"
             )
-        lines.append(f"  difference: of a weight from numpy's after {self.checked:,} equal updates")
+        lines.append(
+            f"  difference: the largest from numpy's weights, after {self.checked:,} updates"
+        )
         return "\n".join(lines)
 
 
