@@ -94,7 +94,10 @@ class Contender:
         return receive(self.pipe)
 
     def measure(self, share: float) -> list[float]:
-        self.pipe.send(share)
+        try:
+            self.pipe.send(share)
+        except OSError:  # it has ended
+            return []
         kind, content = self.answer()
         return content if kind == "times" else []
 

@@ -90,6 +90,11 @@ def _from_objects(name: str, array: NDArray[Any]) -> NDArray[Any]:
 
 def require_finite(name: str, array: Array, dtype: str) -> None:
     """Refuse NaN and infinity, and say where the first one is."""
+    # A sum with either in it is not finite; one that overflows is looked at number by number. The
+    # sum needs no array of its own: on large data that is several times faster.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(array.sum()):
+            return
     finite = np.isfinite(array)
     if finite.all():
         return
