@@ -74,15 +74,15 @@ class ScikitLearn(Peer):
         warnings.simplefilter("ignore", ConvergenceWarning)
         self.classifies = w.activations[-1] != "linear"
         self.model = (MLPClassifier if self.classifies else MLPRegressor)(**options)
-        # one row of each class is enough to make the arrays
         self.y = self.targets(self.case.Y)
-        few = max(2 * w.sizes[-1], 2)
+        # an update with one row of each class makes the arrays
+        few = max(2, w.sizes[-1]) if self.classifies else 2
         classes = np.arange(few) % max(2, w.sizes[-1])
         Y = np.eye(w.sizes[-1])[classes] if self.several() else classes
         X = np.zeros((few, w.sizes[0]), w.dtype)
         if not self.classifies:
             Y = np.zeros((few, w.sizes[-1]), w.dtype)
-        self.model.set_params(batch_size=1).fit(X, Y)
+        self.model.set_params(batch_size=few).fit(X, Y)
         self.model.set_params(max_iter=w.epochs, batch_size=options["batch_size"])
         self.reset()
 
