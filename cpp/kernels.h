@@ -78,15 +78,15 @@ struct Block {
 // A network whose parameters lie as in the user's array, without padding, and whose `units`
 // activations are the inputs, then those of each layer from `place`; `below` is the place of a
 // layer's inputs.
-struct TinyLayer {
+struct FlatLayer {
     size_t inputs, outputs;
     int activation;
     bool bias;
     size_t flat, below, place;
 };
 
-struct TinyNetwork {
-    const TinyLayer* layers;
+struct FlatNetwork {
+    const FlatLayer* layers;
     size_t layer_count, inputs, outputs, units, parameters;
     int loss;
 };
@@ -97,7 +97,7 @@ struct TinyNetwork {
 // bytes for each parameter (rounded up to 64), two for each unit, one for each output.
 template <class T>
 struct TinyTask {
-    TinyNetwork net;
+    FlatNetwork net;
     int optimizer;
     const double* hyperparameters;
     uint64_t step;
@@ -136,6 +136,9 @@ struct Kernels {
     size_t (*slots)(int optimizer);
     void (*prepare)(const double* hyperparameters, uint64_t t, Update<T>& update);
     void (*tiny_train)(const TinyTask<T>&);
+    // The outputs y of one row x, as `product` and `activate` would give them; false, and nothing
+    // done, where a number in x is not finite. room: for the padded units of all layers
+    bool (*forward_row)(const FlatNetwork&, const T* p, const T* x, T* room, T* y);
     // y = f(x) for a function of math.h by its position in `functions`
     void (*evaluate)(int function, size_t n, const T* x, T* y);
 };

@@ -21,6 +21,7 @@ Network<T>::Network(const Kernels<T>& kernels_, const Kernels<T>* narrower_,
                     const std::vector<size_t>& sizes, const std::vector<int>& activations,
                     const std::vector<bool>& biases, int loss_)
     : kernels(kernels_), narrower(narrower_), loss(loss_) {
+    size_t place = sizes[0], below = 0;
     for (size_t k = 0; k + 1 < sizes.size(); ++k) {
         Layer<T> layer{};
         layer.inputs = sizes[k];
@@ -36,6 +37,10 @@ Network<T>::Network(const Kernels<T>& kernels_, const Kernels<T>* narrower_,
         parameter_count += (layer.inputs + layer.bias) * layer.outputs;
         padded_count += (layer.inputs + 1) * layer.width;
         layers.push_back(layer);
+        flat_layers.push_back(
+            {layer.inputs, layer.outputs, layer.activation, layer.bias, layer.flat, below, place});
+        below = place;
+        place += layer.outputs;
     }
 }
 
@@ -64,6 +69,35 @@ void Network<T>::unpack(const T* padded, T* flat) const {
     for_runs([&](size_t to, size_t from, size_t count) {
         std::memcpy(flat + to, padded + from, count * sizeof(T));
     });
+}
+
+template <class T>
+FlatNetwork Network<T>::flat() const {
+    const auto& last = flat_layers.back();
+    return {flat_layers.data(),
+            flat_layers.size(),
+            flat_layers.front().inputs,
+            last.outputs,
+            last.place + last.outputs,
+            parameter_count,
+            loss};
+}
+
+template <class T>
+bool Network<T>::forward_rows(const T* parameters, const T* x, size_t rows, T* room, T* y) const {
+    const FlatNetwork net = flat();
+    const Kernels<T>& chosen = is_tiny() && narrower ? *narrower : kernels;
+    for (size_t r = 0; r < rows; ++r)
+        if (!chosen.forward_row(net, parameters, x + r * net.inputs, room, y + r * net.outputs))
+            return false;
+    return true;
+}
+
+template <class T>
+size_t Network<T>::flat_room() const {
+    size_t units = 0;
+    for (const auto& layer : layers) units += layer.width;
+    return units;
 }
 
 // Beyond, the sums of the gradient, 64 bytes a parameter, leave the first-level cache.

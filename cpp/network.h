@@ -36,6 +36,13 @@ struct Network {
     template <class F>
     void for_runs(F f) const;
 
+    // The same network as the kernels take it that do without padding; valid as long as this one.
+    FlatNetwork flat() const;
+    // Outputs (rows, outputs) of a few rows, straight from the user's parameters; false where a
+    // number in x is not finite. room: flat_room() numbers, 64-byte aligned.
+    bool forward_rows(const T* parameters, const T* x, size_t rows, T* room, T* y) const;
+    size_t flat_room() const;
+
     // Narrow enough for the kernels that take a sample per lane.
     bool is_tiny() const;
 
@@ -47,6 +54,7 @@ struct Network {
     const Kernels<T>& kernels;
     const Kernels<T>* narrower;  // see InstructionSet
     std::vector<Layer<T>> layers;
+    std::vector<FlatLayer> flat_layers;
     int loss;
     size_t parameter_count = 0;
     size_t padded_count = 0;

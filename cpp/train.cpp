@@ -184,21 +184,12 @@ void Trainer<T>::run_tiny(const Plan& plan) {
     const size_t rows = plan.data.rows, batch = plan.batch_size;
     const bool narrow = network_.narrower && batch <= network_.narrower->lanes;
     const Kernels<T>& kernels = narrow ? *network_.narrower : network_.kernels;
-    std::vector<TinyLayer> layers;
-    size_t units = network_.layers.front().inputs, below = 0;
-    for (const auto& layer : network_.layers) {
-        layers.push_back(
-            {layer.inputs, layer.outputs, layer.activation, layer.bias, layer.flat, below, units});
-        below = units;
-        units += layer.outputs;
-    }
-    const size_t inputs = network_.layers.front().inputs, outputs = network_.layers.back().outputs;
     const size_t count = network_.parameter_count;
-    Buffer<T> room((count + 64 + 2 * units + outputs) * (64 / sizeof(T)));
+    TinyTask<T> task{};
+    task.net = network_.flat();
+    Buffer<T> room((count + 64 + 2 * task.net.units + task.net.outputs) * (64 / sizeof(T)));
     std::vector<uint32_t> order(plan.shuffle ? rows : 0);
 
-    TinyTask<T> task{};
-    task.net = {layers.data(), layers.size(), inputs, outputs, units, count, network_.loss};
     task.optimizer = update_.optimizer;
     task.hyperparameters = optimizer_.hyperparameters;
     task.p = weights_.get();

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nnfast as nn
+import nnfast.network
 from nnfast import training
 
 X = np.random.default_rng(1).standard_normal((7, 3))
@@ -147,7 +148,8 @@ def test_optimizers_by_name(given, meant):
 def test_the_size_of_the_pieces_does_not_change_a_bit(level, dtype, optimizer, monkeypatch):
     """How many epochs a level gets at once depends on the clock; the result must not."""
     results = []
-    for target in (0.0, 1e9):
+    for first, target in ((0, 0.0), (10**9, 1e9)):
+        monkeypatch.setattr(nnfast.network, "MULTIPLICATIONS", first)
         monkeypatch.setattr(training.EpochClock, "TARGET", target)
         net = network(level=level, dtype=dtype)
         losses = net.fit(X, LABELS, epochs=40, batch_size=3, optimizer=optimizer)["loss"]
@@ -166,7 +168,7 @@ def test_the_size_of_the_pieces_does_not_change_a_bit(level, dtype, optimizer, m
 def test_pieces_of_a_training(monkeypatch, seconds, sizes):
     now = 0.0
     monkeypatch.setattr(training.time, "perf_counter", lambda: now)
-    clock, taken = training.EpochClock(30), []
+    clock, taken = training.EpochClock(30, first=1), []
     while size := clock.next():
         taken.append(size)
         now += seconds * size
@@ -345,6 +347,7 @@ def test_the_line_ends_with_an_interruption(terminal, monkeypatch):
         if self.left == 1:
             raise KeyboardInterrupt
 
+    monkeypatch.setattr(nnfast.network, "MULTIPLICATIONS", 0)
     monkeypatch.setattr(training.EpochClock, "done", interrupt)
     with pytest.raises(KeyboardInterrupt):
         network().fit(X, LABELS, epochs=3, verbose=1)

@@ -4,109 +4,10 @@
 // unnamed namespace and uses no standard library code, so that no function compiled for one
 // processor can be merged by the linker with the same function compiled for another.
 #include "registers.h"
-#include "tile.h"
+#include "row.h"
 
 namespace nnfast::NNFAST_ISA {
 namespace {
-
-template <class T, class F>
-NNFAST_INLINE void for_vectors(const Block<T>& block, F f) {
-    for (size_t r = 0; r < block.rows; ++r)
-        for (size_t c = 0; c < block.outputs; c += lanes<T>) f(r * block.stride + c);
-}
-
-// z minus the log-sum-exp of its row
-template <class T>
-NNFAST_INLINE void normalise_row(T* z, size_t outputs) {
-    T top = z[0];
-    for (size_t c = 1; c < outputs; ++c) top = z[c] > top ? z[c] : top;
-    Sum<T> sum;
-    for (size_t c = 0, j = 0; c < outputs; c += lanes<T>, ++j)
-        sum.add(j, keep_first<T>(exp<T>(load(z + c) - fill(top)), outputs - c));
-    const Vec<T> log_sum = log<T>(fill(sum.total()));
-    for (size_t c = 0; c < outputs; c += lanes<T>) store(z + c, load(z + c) - fill(top) - log_sum);
-}
-
-template <class T>
-void normalise(const Block<T>& z) {
-    for (size_t r = 0; r < z.rows; ++r) normalise_row(z.data + r * z.stride, z.outputs);
-}
-
-template <class T>
-void activate(int activation, Block<T> z) {
-    if (activation == Activations::position<Softmax>) normalise(z);
-    Activations::visit(activation, [&](auto f) {
-        if constexpr (!Same<decltype(f), Linear>::value)
-            for_vectors(z, [&](size_t i) {
-                store(z.data + i, decltype(f)::template value<T>(load(z.data + i)));
-            });
-    });
-}
-
-// dLoss/dz_i = a_i (s_i - sum_j a_j s_j) with s = dLoss/da
-template <class T>
-void through_softmax(Block<const T> a, T* delta) {
-    for (size_t r = 0; r < a.rows; ++r) {
-        const T* row = a.data + r * a.stride;
-        T* d = delta + r * a.stride;
-        Sum<T> sum;
-        for (size_t c = 0, j = 0; c < a.outputs; c += lanes<T>, ++j)
-            sum.add(j, keep_first<T>(load(row + c) * load(d + c), a.outputs - c));
-        const Vec<T> mean = fill(sum.total());
-        for (size_t c = 0; c < a.outputs; c += lanes<T>)
-            store(d + c, keep_first<T>(load(row + c) * (load(d + c) - mean), a.outputs - c));
-    }
-}
-
-template <class T>
-void through_activation(int activation, Block<const T> a, T* delta) {
-    if (activation == Activations::position<Softmax>) return through_softmax<T>(a, delta);
-    Activations::visit(activation, [&](auto f) {
-        if constexpr (!Same<decltype(f), Linear>::value)
-            for_vectors(a, [&](size_t i) {
-                store(delta + i,
-                      load(delta + i) * decltype(f)::template slope<T>(load(a.data + i)));
-            });
-    });
-}
-
-template <class L, class F, class T>
-T loss_of(Block<T> z, const T* const* y, T scale, T* delta) {
-    if constexpr (Same<F, Softmax>::value) normalise(z);
-    const T factor = L::mean ? scale / T(z.outputs) : scale;
-    Sum<T> sum;
-    for (size_t r = 0; r < z.rows; ++r)
-        for (size_t c = 0, j = 0; c < z.outputs; c += lanes<T>, ++j) {
-            const size_t i = r * z.stride + c, count = z.outputs - c;
-            const Vec<T> logit = load(z.data + i), target = load_first(y[r] + c, count);
-            const Vec<T> a = F::template value<T>(logit);
-            sum.add(j, keep_first<T>(L::template value<T>(logit, a, target), count));
-            Vec<T> d = L::template delta<T>(a, target) * fill(factor);
-            if constexpr (Same<typename L::Paired, Unpaired>::value && !Same<F, Softmax>::value)
-                d = d * F::template slope<T>(a);
-            store(delta + i, keep_first<T>(d, count));
-            if constexpr (Same<typename L::Paired, Unpaired>::value && Same<F, Softmax>::value)
-                store(z.data + i, a);
-        }
-    if constexpr (Same<typename L::Paired, Unpaired>::value && Same<F, Softmax>::value)
-        through_softmax<T>({z.rows, z.outputs, z.stride, z.data}, delta);
-    return L::mean ? sum.total() / T(z.outputs) : sum.total();
-}
-
-template <class T>
-T loss(int loss, int activation, Block<T> z, const T* const* y, T scale, T* delta) {
-    T total = 0;
-    Losses::visit(loss, [&](auto l) {
-        using L = decltype(l);
-        using Paired = typename L::Paired;
-        if constexpr (Same<Paired, Unpaired>::value)
-            Activations::visit(
-                activation, [&](auto f) { total = loss_of<L, decltype(f)>(z, y, scale, delta); });
-        else
-            total = loss_of<L, Paired>(z, y, scale, delta);
-    });
-    return total;
-}
 
 bool same(const char* a, const char* b) {
     for (; *a && *a == *b; ++a, ++b) {
@@ -169,6 +70,7 @@ constexpr Kernels<T> kernels = {
     slots,
     prepare<T>,
     tiny_train<T>,
+    forward_row<T>,
     evaluate<T>,
 };
 

@@ -14,7 +14,7 @@ template <class T>
 bool fits_registers(const TinyTask<T>& t) {
     if (lanes<T> < most_units || t.batch_size != 1 || t.net.layer_count != 2) return false;
     for (size_t k = 0; k < 2; ++k) {
-        const TinyLayer& layer = t.net.layers[k];
+        const FlatLayer& layer = t.net.layers[k];
         if (layer.inputs > most_units || layer.outputs > most_units) return false;
         if (layer.activation == Activations::position<Softmax>) return false;
     }
@@ -36,7 +36,7 @@ template <class T>
 struct RegisterLayer {
     Vec<T> w[most_units], b;
 
-    NNFAST_INLINE RegisterLayer(const TinyLayer& layer, const T* p) {
+    NNFAST_INLINE RegisterLayer(const FlatLayer& layer, const T* p) {
         const T* row = p + layer.flat;
         for (size_t i = 0; i < most_units; ++i, row += layer.outputs)
             w[i] = i < layer.inputs ? load_first(row, layer.outputs) : Vec<T>{};
@@ -44,7 +44,7 @@ struct RegisterLayer {
         b = layer.bias ? load_first(row, layer.outputs) : Vec<T>{};
     }
 
-    NNFAST_INLINE void write(const TinyLayer& layer, T* p) const {
+    NNFAST_INLINE void write(const FlatLayer& layer, T* p) const {
         T* row = p + layer.flat;
         for (size_t i = 0; i < most_units; ++i, row += layer.outputs)
             if (i < layer.inputs) store_first(row, w[i], layer.outputs);
@@ -58,7 +58,7 @@ struct RegisterLayer {
     }
 
     // p <- p + f x^T delta
-    NNFAST_INLINE void update(const TinyLayer& layer, Vec<T> f, const Vec<T>* x, Vec<T> delta) {
+    NNFAST_INLINE void update(const FlatLayer& layer, Vec<T> f, const Vec<T>* x, Vec<T> delta) {
         NNFAST_UNROLL
         for (size_t i = 0; i < most_units; ++i)
             if (i < layer.inputs) w[i] = fma(f, x[i] * delta, w[i]);
@@ -83,7 +83,7 @@ NNFAST_INLINE void spread(Vec<T> v, Vec<T>* lanes_of_v) {
 
 template <class T>
 NNFAST_INLINE Vec<T> row_delta(const TinyTask<T>& t, Vec<T> z, Vec<T> y, Vec<T>& loss) {
-    const TinyLayer& top = t.net.layers[1];
+    const FlatLayer& top = t.net.layers[1];
     Vec<T> delta{};
     Losses::visit(t.net.loss, [&](auto l) {
         using L = decltype(l);
@@ -106,7 +106,7 @@ NNFAST_INLINE Vec<T> row_delta(const TinyTask<T>& t, Vec<T> z, Vec<T> y, Vec<T>&
 
 template <class T>
 void register_epochs(const TinyTask<T>& t) {
-    const TinyLayer &hidden = t.net.layers[0], &top = t.net.layers[1];
+    const FlatLayer &hidden = t.net.layers[0], &top = t.net.layers[1];
     RegisterLayer<T> first(hidden, t.p), second(top, t.p);
     Vec<T> transposed[most_units];  // the second layer's W^T (outputs, inputs)
     for (size_t o = 0; o < most_units; ++o) {

@@ -30,7 +30,7 @@ NNFAST_INLINE void tiny_normalise(Vec<T>* z, size_t outputs) {
 
 // z = b + x W
 template <class T>
-NNFAST_INLINE void tiny_product(const TinyLayer& layer, const T* p, const Vec<T>* x, Vec<T>* z) {
+NNFAST_INLINE void tiny_product(const FlatLayer& layer, const T* p, const Vec<T>* x, Vec<T>* z) {
     const T* w = p + layer.flat;
     for (size_t o = 0; o < layer.outputs; ++o) {
         Vec<T> sum = layer.bias ? fill(w[layer.inputs * layer.outputs + o]) : Vec<T>{};
@@ -41,7 +41,7 @@ NNFAST_INLINE void tiny_product(const TinyLayer& layer, const T* p, const Vec<T>
 }
 
 template <class T>
-NNFAST_INLINE void tiny_activate(const TinyLayer& layer, Vec<T>* z) {
+NNFAST_INLINE void tiny_activate(const FlatLayer& layer, Vec<T>* z) {
     Activations::visit(layer.activation, [&](auto f) {
         if constexpr (Same<decltype(f), Softmax>::value) tiny_normalise<T>(z, layer.outputs);
         for (size_t o = 0; o < layer.outputs; ++o) z[o] = decltype(f)::template value<T>(z[o]);
@@ -50,7 +50,7 @@ NNFAST_INLINE void tiny_activate(const TinyLayer& layer, Vec<T>* z) {
 
 // dLoss/dz from dLoss/da
 template <class T>
-NNFAST_INLINE void tiny_through_activation(const TinyLayer& layer, const Vec<T>* a, Vec<T>* delta) {
+NNFAST_INLINE void tiny_through_activation(const FlatLayer& layer, const Vec<T>* a, Vec<T>* delta) {
     Activations::visit(layer.activation, [&](auto f) {
         if constexpr (Same<decltype(f), Softmax>::value) {
             Vec<T> mean{};
@@ -66,7 +66,7 @@ NNFAST_INLINE void tiny_through_activation(const TinyLayer& layer, const Vec<T>*
 // The loss of each sample; z becomes a, and delta = scale dLoss/dz in the first `count` lanes, else
 // 0.
 template <class T>
-NNFAST_INLINE Vec<T> tiny_loss(int loss, const TinyLayer& layer, Vec<T>* z, const Vec<T>* y,
+NNFAST_INLINE Vec<T> tiny_loss(int loss, const FlatLayer& layer, Vec<T>* z, const Vec<T>* y,
                                size_t count, T scale, Vec<T>* delta) {
     Vec<T> sum{};
     Losses::visit(loss, [&](auto l) {
@@ -96,7 +96,7 @@ NNFAST_INLINE Vec<T> tiny_loss(int loss, const TinyLayer& layer, Vec<T>* z, cons
 
 // delta of the layer below = (delta W^T) * slope
 template <class T>
-NNFAST_INLINE void tiny_product_back(const TinyLayer& layer, const T* p, const Vec<T>* delta,
+NNFAST_INLINE void tiny_product_back(const FlatLayer& layer, const T* p, const Vec<T>* delta,
                                      Vec<T>* below) {
     const T* w = p + layer.flat;
     for (size_t i = 0; i < layer.inputs; ++i) {
@@ -126,18 +126,18 @@ NNFAST_INLINE void gather(const T* data, size_t columns, const uint32_t* order, 
 // every parameter in every lane, a layer's after its weights were last read. Returns each row's
 // loss.
 template <class T, class Sink>
-NNFAST_INLINE Vec<T> tiny_pass(const TinyNetwork& net, const T* p, size_t count, T scale,
+NNFAST_INLINE Vec<T> tiny_pass(const FlatNetwork& net, const T* p, size_t count, T scale,
                                const TinyRoom<T>& room, Sink sink) {
-    const TinyLayer& top = net.layers[net.layer_count - 1];
+    const FlatLayer& top = net.layers[net.layer_count - 1];
     for (size_t k = 0; k < net.layer_count; ++k) {
-        const TinyLayer& layer = net.layers[k];
+        const FlatLayer& layer = net.layers[k];
         tiny_product(layer, p, room.a + layer.below, room.a + layer.place);
         if (k + 1 < net.layer_count) tiny_activate<T>(layer, room.a + layer.place);
     }
     const Vec<T> loss = tiny_loss<T>(net.loss, top, room.a + top.place, room.y, count, scale,
                                      room.delta + top.place);
     for (size_t k = net.layer_count; k-- > 0;) {
-        const TinyLayer& layer = net.layers[k];
+        const FlatLayer& layer = net.layers[k];
         const Vec<T>*x = room.a + layer.below, *delta = room.delta + layer.place;
         if (k > 0) {
             tiny_product_back(layer, p, delta, room.delta + layer.below);

@@ -44,3 +44,12 @@ class _Network(Generic[T]):
 
 class Network32(_Network[np.float32]): ...
 class Network64(_Network[np.float64]): ...
+
+class Predictor:
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Outputs of the last layer, (n, outputs), for inputs X (n, inputs).
+
+        Raises ValueError for a wrong shape, NaN or infinity, TypeError for what is not numbers.
+        """
+
+def bind(predictor: Predictor, network: _Network[Any] | None, parameters: NDArray[Any]) -> None: ...

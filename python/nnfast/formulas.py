@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -195,7 +195,7 @@ OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {
 
 def hyperparameters(optimizer: Optimizer) -> tuple[float, ...]:
     """The fields of an optimizer as numbers, in the order of their declaration, for C++."""
-    return tuple(float(value) for value in asdict(optimizer).values())
+    return tuple(map(float, vars(optimizer).values()))
 
 
 def _require_positive(optimizer: Any, field: str) -> None:

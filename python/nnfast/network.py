@@ -13,11 +13,14 @@ from nnfast import levels, validation
 from nnfast.formulas import DEFAULT_LOSS, LOSSES, OPTIMIZERS, Optimizer, losses_for
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
 from nnfast.layers import DTYPES, Dense, dtype_name, read_layers
+from nnfast.levels.compiled import Predictor, bind
 from nnfast.levels.contract import Architecture, Array, Pair, TrainingState
 from nnfast.training import EpochClock, History, Progress
 
+MULTIPLICATIONS = 2_000_000  # of the first call of a level: a few milliseconds where it is compiled
 
-class Network:
+
+class Network(Predictor):
     """A dense neural network: a function of one flat array of parameters.
 
         net = Network([2, 4, 1])                                     # sigmoid throughout
@@ -66,8 +69,8 @@ class Network:
             loss=loss,
             dtype=validation.choice("dtype", dtype_name(dtype), DTYPES),
         )
-        self.level = level
         self._parameters = np.zeros(self._architecture.parameter_count, self.dtype)
+        self.level = level
         self._busy = threading.Lock()
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
@@ -115,6 +118,7 @@ class Network:
         name = levels.resolve(name)
         self._level = levels.LEVELS[name](self._architecture)
         self._level_name = name
+        bind(self, self._level, self._parameters)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -210,11 +214,8 @@ class Network:
 
     # ---- computing --------------------------------------------------------------------------
 
-    def predict(self, X: Any) -> Array:
-        """Outputs of the last layer, (n, outputs), for inputs X (n, inputs).
-
-        Raises ValueError for a wrong shape, NaN or infinity, TypeError for what is not numbers.
-        """
+    def _predict(self, X: Any) -> Array:
+        """What `predict` does unless X is ready for the compiled core and has a few rows only."""
         X = validation.inputs(X, self._architecture)
         return np.asarray(self._level.forward(self._parameters, X), self.dtype)
 
@@ -306,7 +307,8 @@ class Network:
             self._optimizer = optimizer or OPTIMIZERS["adam"]()
             generator = self._state.shuffle if self._state else self._shuffle_seed
             self._state = TrainingState.fresh(self._architecture, self._optimizer, generator)
-        history, progress, clock = History(), Progress(verbose, epochs), EpochClock(epochs)
+        history, progress = History(), Progress(verbose, epochs)
+        clock = EpochClock(epochs, first=MULTIPLICATIONS // (len(X) * len(self._parameters)))
         try:
             while size := clock.next():
                 losses = self._level.train(

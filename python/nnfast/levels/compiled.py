@@ -7,11 +7,19 @@ from collections.abc import Sequence
 
 from nnfast import _core
 from nnfast.formulas import Optimizer, hyperparameters
-from nnfast.levels.contract import Architecture, Array, TrainingState
+from nnfast.levels.contract import Architecture, Array, Level, TrainingState
 from nnfast.threads import get_num_threads
 
 # every instruction set that was compiled, slowest first, and whether this processor has it
 SUPPORTED: dict[str, bool] = _core.levels()
+
+# base class with a `predict` that hands over to `_predict` what is not ready for the core
+Predictor = _core.Predictor
+
+
+def bind(predictor: Predictor, level: Level, parameters: Array) -> None:
+    """Let `predictor.predict` compute a few rows itself, where the level is a compiled one."""
+    _core.bind(predictor, level.core if isinstance(level, Compiled) else None, parameters)
 
 
 class Compiled:
