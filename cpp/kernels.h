@@ -65,7 +65,8 @@ struct WeightGradient {
     T* p;
     T* state[most_slots];
     Active active;  // the other rows of p stay: only for an update without state
-    T* packed;      // room for rows * inputs numbers, or null
+    // room for rows + 2 times as many numbers as inputs, rounded up to 16, and a panel; or null
+    T* packed;
 };
 
 // A block of z, a or delta with `outputs` real columns

@@ -140,7 +140,8 @@ Pass<T>::Pass(const Network<T>& network, const T* weights, size_t rows, bool bac
         if (k > 0) transposed = std::max(transposed, layer.outputs * network.layers[k - 1].width);
         // narrower layers read x too seldom for packing to pay
         if (layer.width > 2 * network.kernels.panel)
-            packed_room_ = std::max(packed_room_, round_up(rows * layer.inputs, 16));
+            packed_room_ = std::max(
+                packed_room_, (rows + 2) * (round_up(layer.inputs, 16) + network.kernels.panel));
     }
     transposed_ = Buffer<T>(transposed);
     packed_ = Buffer<T>(packed_room_ * team.size());

@@ -104,25 +104,43 @@ size_t find_active(size_t rows, size_t inputs, const T* const* x, T* any, uint32
     return count;
 }
 
-// The k-th input that counts
-template <bool sparse>
-NNFAST_INLINE size_t input(const Active& active, size_t k) {
-    return sparse ? active.list[k] : k;
+// Memory that is read after a tile, fetched a little in each of its steps: weights come from far
+// away, and a tile would end before the hardware had noticed.
+struct Ahead {
+    const char* start;
+    size_t step;  // bytes
+};
+
+// f(k) for from <= k < to
+template <class F>
+NNFAST_INLINE void in_steps(size_t from, size_t to, Ahead ahead, F f) {
+    size_t k = from;
+    for (; k + 4 <= to; k += 4) {
+        __builtin_prefetch(ahead.start, 0, 2);
+        ahead.start += 4 * ahead.step;
+        f(k);
+        f(k + 1);
+        f(k + 2);
+        f(k + 3);
+    }
+    for (; k < to; ++k) f(k);
 }
 
-// z = start + x W
+// Terms [from, to) of z = start + x W in one tile; w: row 0 of the panel
 template <class T, size_t R, size_t N, bool sparse>
-__attribute__((noinline)) void product_tile(const Product<T>& p, size_t first, size_t column) {
+__attribute__((noinline)) void product_tile(const Product<T>& p, size_t first, size_t column,
+                                            const T* w, size_t from, size_t to, Ahead ahead) {
     const T* x[R];
     NNFAST_UNROLL
     for (size_t r = 0; r < R; ++r) x[r] = p.x[first + r];
+    T* z = p.z + first * p.z_stride + column;
     Tile<T, R, N> sum;
-    const T* w = p.w + panel_row<T, N>(column, p.w_rows, 0);
-    load_tile<T, R, N>(sum, p.biased ? w + p.inputs * N * lanes<T> : nullptr, 0);
-    const size_t count = sparse ? p.active.count : p.inputs;
-    NNFAST_UNROLL_LOOP
-    for (size_t k = 0; k < count; ++k) {
-        const size_t i = input<sparse>(p.active, k);
+    if (from > 0)
+        load_tile<T, R, N>(sum, z, p.z_stride);
+    else
+        load_tile<T, R, N>(sum, p.biased ? w + p.inputs * N * lanes<T> : nullptr, 0);
+    in_steps(from, to, ahead, [&](size_t k) {
+        const size_t i = sparse ? p.active.list[k] : k;
         Vec<T> v[N];
         NNFAST_UNROLL
         for (size_t n = 0; n < N; ++n) v[n] = load(w + i * N * lanes<T> + n * lanes<T>);
@@ -132,18 +150,35 @@ __attribute__((noinline)) void product_tile(const Product<T>& p, size_t first, s
             NNFAST_UNROLL
             for (size_t n = 0; n < N; ++n) sum[r][n] = fma(factor, v[n], sum[r][n]);
         }
-    }
-    store_tile<T, R, N>(sum, p.z + first * p.z_stride + column, p.z_stride);
+    });
+    store_tile<T, R, N>(sum, z, p.z_stride);
 }
+
+// Rows of W that are taken at a time: of a panel of these, and of x, as much as stays in the
+// second-level cache while all tiles pass over it
+constexpr size_t block_rows = 576;
 
 template <class T, bool sparse>
 void product_of(const Product<T>& p) {
-    for_panels<T>(p.columns, [&](size_t column, auto n) {
-        constexpr size_t N = decltype(n)::value;
-        for_tiles<N>(p.rows, [&](size_t first, auto r) {
-            product_tile<T, decltype(r)::value, N, sparse>(p, first, column);
+    const size_t count = sparse ? p.active.count : p.inputs;
+    size_t from = 0;
+    do {
+        const size_t to = count - from < 3 * block_rows / 2 ? count : from + block_rows;
+        for_panels<T>(p.columns, [&](size_t column, auto n) {
+            constexpr size_t N = decltype(n)::value;
+            const T* w = p.w + panel_row<T, N>(column, p.w_rows, 0);
+            // each tile fetches its share of these rows of the next panel, all inputs counted
+            const size_t row = p.inputs * N * vector_bytes / (count + !count);
+            const auto* next = reinterpret_cast<const char*>(w + p.w_rows * N * lanes<T>);
+            for_tiles<N>(p.rows, [&](size_t first, auto r) {
+                constexpr size_t R = decltype(r)::value;
+                const size_t before = from * p.rows + (to - from) * first;
+                const Ahead ahead{next + before * row / p.rows, R * row / p.rows};
+                product_tile<T, R, N, sparse>(p, first, column, w, from, to, ahead);
+            });
         });
-    });
+        from = to;
+    } while (from < count);
 }
 
 template <class T>
@@ -155,14 +190,32 @@ void product(const Product<T>& p) {
 // packed, a tile after the other and in it row after row, where many panels will read them.
 enum class Source { direct, listed, packed };
 
-template <class T, size_t R>
-NNFAST_INLINE void pack_tile(const WeightGradient<T>& g, size_t first) {
-    T* packed = g.packed + first * g.rows;
-    for (size_t k = 0; k < g.rows; ++k, packed += R) {
-        const T* x = g.x[k];
-        NNFAST_UNROLL
-        for (size_t r = 0; r < R; ++r)
-            packed[r] = g.active.list ? x[g.active.list[first + r]] : x[first + r];
+// Where the tile from input `first` is packed. The two rows more keep tiles from falling into the
+// same few sets of the cache.
+template <class T>
+NNFAST_INLINE T* packed_tile(const WeightGradient<T>& g, size_t first) {
+    return g.packed + first * (g.rows + 2);
+}
+
+// A few rows of x at a time, for each comes from another page of memory.
+template <class T>
+void pack(const WeightGradient<T>& g) {
+    constexpr size_t few = 16;
+    for (size_t from = 0; from < g.rows; from += few) {
+        const size_t to = g.rows - from < few ? g.rows : from + few;
+        for_tiles<tile_vectors>(g.active.list ? g.active.count : g.inputs, [&](size_t first, auto r) {
+            constexpr size_t R = decltype(r)::value;
+            T* packed = packed_tile(g, first) + from * R;
+            for (size_t k = from; k < to; ++k, packed += R) {
+                const T* x = g.x[k];
+                if (!g.active.list) {
+                    __builtin_memcpy(packed, x + first, R * sizeof(T));
+                    continue;
+                }
+                NNFAST_UNROLL
+                for (size_t i = 0; i < R; ++i) packed[i] = x[g.active.list[first + i]];
+            }
+        });
     }
 }
 
@@ -179,9 +232,11 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, 
     Tile<T, R, N> sum;
     load_tile<T, R, N>(sum, g.resume ? g.gradient + panel + first * stride : nullptr, stride);
     const T* delta = g.delta + column;
-    const T* packed = g.packed + first * g.rows;
-    NNFAST_UNROLL_LOOP
-    for (size_t k = 0; k < g.rows; ++k, delta += g.delta_stride) {
+    const T* packed = packed_tile(g, first);
+    // the parameters or sums of the next tile
+    const T* next = (g.update ? g.p : g.gradient) + panel + (row[R - 1] + 1) * stride;
+    const Ahead ahead{reinterpret_cast<const char*>(next), R * N * vector_bytes / g.rows};
+    in_steps(0, g.rows, ahead, [&](size_t k) {
         const T* x = source == Source::packed ? packed + k * R : g.x[k];
         Vec<T> v[N];
         NNFAST_UNROLL
@@ -195,7 +250,8 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, 
             NNFAST_UNROLL
             for (size_t n = 0; n < N; ++n) sum[r][n] = fma(factor, v[n], sum[r][n]);
         }
-    }
+        delta += g.delta_stride;
+    });
     if (!g.update) {
         store_tile<T, R, N>(sum, g.gradient + panel + first * stride, stride);
     } else if (g.update->optimizer == Optimizers::position<GradientDescent>) {
@@ -256,10 +312,19 @@ void weight_gradient_of(const WeightGradient<T>& g) {
     T scratch[largest_tile * lanes<T>];
     for_panels<T>(g.columns, [&](size_t column, auto n) {
         constexpr size_t N = decltype(n)::value;
+        WeightGradient<T> h = g;
+        if constexpr (source == Source::packed) {
+            T* copy = packed_tile(g, (g.inputs + 15) / 16 * 16);
+            for (size_t k = 0; k < g.rows; ++k) NNFAST_UNROLL
+            for (size_t j = 0; j < N * lanes<T>; j += lanes<T>)
+                store(copy + k * N * lanes<T> + j, load(g.delta + k * g.delta_stride + column + j));
+            h.delta = copy - column;
+            h.delta_stride = N * lanes<T>;
+        }
         // the tiles were packed as those of whole panels
         const auto tile = [&](size_t first, auto r) {
             constexpr size_t R = decltype(r)::value;
-            weight_gradient_tile<T, R, N, source>(g, first, column, scratch);
+            weight_gradient_tile<T, R, N, source>(h, first, column, scratch);
             if (keeps_state)
                 update_block(g, panel_row<T, N>(column, g.inputs + 1, first), R * N * lanes<T>,
                              scratch);
@@ -272,9 +337,7 @@ void weight_gradient_of(const WeightGradient<T>& g) {
 template <class T>
 void weight_gradient(const WeightGradient<T>& g) {
     if (g.packed && g.rows >= 16 && g.columns > 2 * tile_vectors * lanes<T>) {
-        for_tiles<tile_vectors>(
-            g.active.list ? g.active.count : g.inputs,
-            [&](size_t first, auto r) { pack_tile<T, decltype(r)::value>(g, first); });
+        pack(g);
         return weight_gradient_of<T, Source::packed>(g);
     }
     g.active.list ? weight_gradient_of<T, Source::listed>(g)
