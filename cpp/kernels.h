@@ -18,13 +18,18 @@ struct Names {
     size_t count;
 };
 
-// The inputs that are not zero in all rows of a batch, in increasing order. Leaving the others out
-// of a sum changes no bit of it, as long as the weights are finite; list is null to take all of
-// them.
+// The inputs that are not zero in all rows of a batch, in increasing order, and those of each group
+// of rows. Leaving the others out of a sum changes no bit of it, as long as the weights are finite.
+// List 0 is the batch's, list 1 + g that of group g; lists is null to take all inputs.
 struct Active {
-    const uint32_t* list;
-    size_t count;
+    const uint32_t* lists;
+    const size_t* counts;
+    size_t inputs;  // room for each list
+
+    const uint32_t* list(size_t i) const { return lists ? lists + i * inputs : nullptr; }
 };
+
+constexpr size_t group_rows = 24;  // whole tiles of every instruction set
 
 // z (rows, columns) = start + x (rows, inputs) W (w_rows, columns), where start is row number
 // `inputs` of W if `biased`, else zero
@@ -49,6 +54,15 @@ struct Update {
     T factors[most_factors];
 };
 
+// Room for x, delta and the rows that count, as the weight gradient packs them: rows + 2 numbers
+// for each input, inputs rounded up to 16; rows times a panel; rows + 1 for every third input.
+template <class T>
+struct Packed {
+    T* x;
+    T* delta;
+    uint32_t* rows;
+};
+
 // dW (inputs + 1, columns) = x^T (inputs, rows) delta (rows, columns), and the sum of delta as the
 // bias's row if `biased`. The sums go on from `gradient` where `resume` is set; they are left there
 // where `update` is null, else they are applied at once to the parameters p and their state.
@@ -65,8 +79,8 @@ struct WeightGradient {
     T* p;
     T* state[most_slots];
     Active active;  // the other rows of p stay: only for an update without state
-    // room for rows + 2 times as many numbers as inputs, rounded up to 16, and a panel; or null
-    T* packed;
+    Packed<T>
+        packed;  // null where packing does not pay; rows also where there are no active inputs
 };
 
 // A block of z, a or delta with `outputs` real columns
@@ -118,9 +132,10 @@ struct Kernels {
     size_t panel;  // columns of a panel of weights
     int row_wise;  // the activation that needs a whole row at a time
 
-    // Writes the active ones of `inputs` columns of x into list; how many there are. list and the
-    // scratch `any` have room for all, rounded up to whole vectors.
-    size_t (*find_active)(size_t rows, size_t inputs, const T* const* x, T* any, uint32_t* list);
+    // Fills the lists and counts of Active. any: room for twice the inputs, rounded up to whole
+    // vectors
+    void (*find_active)(size_t rows, size_t inputs, const T* const* x, T* any, uint32_t* lists,
+                        size_t* counts);
     void (*product)(const Product<T>&);
     void (*weight_gradient)(const WeightGradient<T>&);
     // W^T (outputs, rows), in panels, for `rows` rows of W (w_rows, outputs) from row `first`,

@@ -126,7 +126,8 @@ size_t Network<T>::work() const {
 }
 
 template <class T>
-Buffer<T>::Buffer(size_t count) : memory_(new unsigned char[count * sizeof(T) + 64]()) {
+Buffer<T>::Buffer(size_t count)
+    : size_(count), memory_(new unsigned char[count * sizeof(T) + 64]()) {
     const auto address = reinterpret_cast<uintptr_t>(memory_.get());
     data_ = reinterpret_cast<T*>(round_up(address, 64));
 }
@@ -134,22 +135,25 @@ Buffer<T>::Buffer(size_t count) : memory_(new unsigned char[count * sizeof(T) + 
 template <class T>
 Pass<T>::Pass(const Network<T>& network, const T* weights, size_t rows, bool backward, Team& team)
     : network_(network), weights_(weights), team_(team) {
+    size_t most = 0;        // inputs that are packed
     size_t transposed = 0;  // W^T (outputs, inputs padded) of the layers above the first
     for (size_t k = 0; backward && k < network.layers.size(); ++k) {
         const auto& layer = network.layers[k];
         if (k > 0) transposed = std::max(transposed, layer.outputs * network.layers[k - 1].width);
         // narrower layers read x too seldom for packing to pay
-        if (layer.width > 2 * network.kernels.panel)
-            packed_room_ = std::max(
-                packed_room_, (rows + 2) * (round_up(layer.inputs, 16) + network.kernels.panel));
+        if (layer.width > 2 * network.kernels.panel) most = std::max(most, layer.inputs);
     }
     transposed_ = Buffer<T>(transposed);
-    packed_ = Buffer<T>(packed_room_ * team.size());
-    // fewer inputs are not worth looking at
     const size_t inputs = network.layers.front().inputs;
-    if (inputs >= 64) {
-        any_.resize(round_up(inputs, 16));
-        list_.resize(any_.size());
+    if (inputs >= 64) {  // fewer are not worth looking at
+        any_.resize(2 * round_up(inputs, 16));
+        counts_.resize(1 + (rows + group_rows - 1) / group_rows);
+        lists_.resize(counts_.size() * inputs);
+    }
+    if (most > 0) {
+        packed_x_ = Buffer<T>((rows + 2) * round_up(most, 16) * team.size());
+        packed_delta_ = Buffer<T>(rows * network.kernels.panel * team.size());
+        packed_rows_.resize((rows + 1) * (most / 3 + 1) * team.size());
     }
     for (const auto& layer : network.layers) {
         const size_t count = rows * layer.stride;
@@ -185,13 +189,13 @@ template <class T>
 void Pass<T>::find_active(const T* const* x, size_t rows) {
     const size_t inputs = network_.layers.front().inputs;
     active_ = {};
-    if (list_.empty() || dense_chunks_ > 0) {
+    if (lists_.empty() || dense_chunks_ > 0) {
         dense_chunks_ -= dense_chunks_ > 0;
         return;
     }
-    const size_t count = network_.kernels.find_active(rows, inputs, x, any_.data(), list_.data());
-    if (count < inputs - inputs / 8)
-        active_ = {list_.data(), count};
+    network_.kernels.find_active(rows, inputs, x, any_.data(), lists_.data(), counts_.data());
+    if (counts_[0] < inputs - inputs / 8)
+        active_ = {lists_.data(), counts_.data(), inputs};
     else
         dense_chunks_ = 31;
 }
@@ -289,7 +293,14 @@ void Pass<T>::find_gradient(size_t k, const T* const* x, size_t rows,
               const bool adds_only = target.update && !target.resume &&
                                      network_.kernels.slots(target.update->optimizer) == 0;
               if (k == 0 && adds_only) g.active = active_;
-              if (packed_room_ > 0) g.packed = packed_.get() + member * packed_room_;
+              if (!packed_rows_.empty()) {
+                  const auto part = [&](auto* memory, size_t size) {
+                      return memory + member * (size / team_.size());
+                  };
+                  g.packed = {part(packed_x_.get(), packed_x_.size()),
+                              part(packed_delta_.get(), packed_delta_.size()),
+                              part(packed_rows_.data(), packed_rows_.size())};
+              }
               g.x = x;
               g.delta = rooms_[k].delta.get() + first;
               g.delta_stride = layer.stride;

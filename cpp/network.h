@@ -66,8 +66,10 @@ class Buffer {
 public:
     explicit Buffer(size_t count = 0);
     T* get() const { return data_; }
+    size_t size() const { return size_; }
 
 private:
+    size_t size_;
     std::unique_ptr<unsigned char[]> memory_;
     T* data_;
 };
@@ -104,12 +106,14 @@ private:
     Team& team_;
     std::vector<Room> rooms_;
     Buffer<T> transposed_;
-    Buffer<T> packed_;  // x for the weight gradient, packed_room_ numbers a member
-    size_t packed_room_ = 0;
-    std::vector<T> any_;          // which inputs are not zero in a chunk
-    std::vector<uint32_t> list_;  // room for the active inputs
-    Active active_{};             // those of the present chunk
-    size_t dense_chunks_ = 0;     // left to pass without looking for zeros
+    // for the weight gradient of each member
+    Buffer<T> packed_x_, packed_delta_;
+    std::vector<uint32_t> packed_rows_;
+    std::vector<T> any_;           // room for finding the active inputs
+    std::vector<uint32_t> lists_;  // of them, as in Active
+    std::vector<size_t> counts_;
+    Active active_{};          // those of the present chunk
+    size_t dense_chunks_ = 0;  // left to pass without looking for zeros
 };
 
 extern template struct Network<float>;

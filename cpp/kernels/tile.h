@@ -87,21 +87,35 @@ NNFAST_INLINE size_t panel_row(size_t column, size_t w_rows, size_t i) {
     return column * w_rows + i * N * lanes<T>;
 }
 
-// Row after row, as they lie in memory, for most of the time goes into fetching them.
+// Writes the inputs with any(i) != 0 into list; how many there are
 template <class T>
-size_t find_active(size_t rows, size_t inputs, const T* const* x, T* any, uint32_t* list) {
-    for (size_t i = 0; i < inputs; i += lanes<T>) store(any + i, Vec<T>{});
-    for (size_t r = 0; r < rows; ++r)
-        for (size_t i = 0; i < inputs; i += lanes<T>) {
-            const auto bits = (IntVec<T>)load_first(x[r] + i, inputs - i);
-            store(any + i, (Vec<T>)((IntVec<T>)load(any + i) | bits));
-        }
+size_t list_active(size_t inputs, const T* any, uint32_t* list) {
     size_t count = 0;
     for (size_t i = 0; i < inputs; ++i) {
         list[count] = static_cast<uint32_t>(i);
         count += any[i] != 0;
     }
     return count;
+}
+
+// any_of_all, then any of the present group
+template <class T>
+void find_active(size_t rows, size_t inputs, const T* const* x, T* any, uint32_t* lists,
+                 size_t* counts) {
+    const size_t room = padded<T>(inputs);
+    T* group = any + room;
+    for (size_t i = 0; i < room; i += lanes<T>) store(any + i, Vec<T>{});
+    for (size_t first = 0, g = 1; first < rows; first += group_rows, ++g) {
+        for (size_t i = 0; i < room; i += lanes<T>) store(group + i, Vec<T>{});
+        // row after row, as they lie in memory, for most of the time goes into fetching them
+        for (size_t r = first; r < rows && r < first + group_rows; ++r)
+            for (size_t i = 0; i < inputs; i += lanes<T>)
+                store(group + i, either<T>(load(group + i), load_first(x[r] + i, inputs - i)));
+        for (size_t i = 0; i < room; i += lanes<T>)
+            store(any + i, either<T>(load(any + i), load(group + i)));
+        counts[g] = list_active(inputs, group, lists + g * inputs);
+    }
+    counts[0] = list_active(inputs, any, lists);
 }
 
 // Memory that is read after a tile, fetched a little in each of its steps: weights come from far
@@ -126,10 +140,12 @@ NNFAST_INLINE void in_steps(size_t from, size_t to, Ahead ahead, F f) {
     for (; k < to; ++k) f(k);
 }
 
-// Terms [from, to) of z = start + x W in one tile; w: row 0 of the panel
+// Terms [from, to) of z = start + x W in one tile; w: row 0 of the panel; list: of inputs, or null
+// where not sparse
 template <class T, size_t R, size_t N, bool sparse>
 __attribute__((noinline)) void product_tile(const Product<T>& p, size_t first, size_t column,
-                                            const T* w, size_t from, size_t to, Ahead ahead) {
+                                            const T* w, size_t from, size_t to,
+                                            const uint32_t* list, Ahead ahead) {
     const T* x[R];
     NNFAST_UNROLL
     for (size_t r = 0; r < R; ++r) x[r] = p.x[first + r];
@@ -140,7 +156,7 @@ __attribute__((noinline)) void product_tile(const Product<T>& p, size_t first, s
     else
         load_tile<T, R, N>(sum, p.biased ? w + p.inputs * N * lanes<T> : nullptr, 0);
     in_steps(from, to, ahead, [&](size_t k) {
-        const size_t i = sparse ? p.active.list[k] : k;
+        const size_t i = sparse ? list[k] : k;
         Vec<T> v[N];
         NNFAST_UNROLL
         for (size_t n = 0; n < N; ++n) v[n] = load(w + i * N * lanes<T> + n * lanes<T>);
@@ -158,64 +174,115 @@ __attribute__((noinline)) void product_tile(const Product<T>& p, size_t first, s
 // second-level cache while all tiles pass over it
 constexpr size_t block_rows = 576;
 
-template <class T, bool sparse>
-void product_of(const Product<T>& p) {
-    const size_t count = sparse ? p.active.count : p.inputs;
+template <class T>
+void dense_product(const Product<T>& p) {
     size_t from = 0;
     do {
-        const size_t to = count - from < 3 * block_rows / 2 ? count : from + block_rows;
+        const size_t to = p.inputs - from < 3 * block_rows / 2 ? p.inputs : from + block_rows;
         for_panels<T>(p.columns, [&](size_t column, auto n) {
             constexpr size_t N = decltype(n)::value;
+            constexpr size_t row = N * vector_bytes;
             const T* w = p.w + panel_row<T, N>(column, p.w_rows, 0);
-            // each tile fetches its share of these rows of the next panel, all inputs counted
-            const size_t row = p.inputs * N * vector_bytes / (count + !count);
-            const auto* next = reinterpret_cast<const char*>(w + p.w_rows * N * lanes<T>);
+            // each tile fetches its share of these rows of the next panel
+            const auto* next = reinterpret_cast<const char*>(w) + p.w_rows * row + from * row;
             for_tiles<N>(p.rows, [&](size_t first, auto r) {
                 constexpr size_t R = decltype(r)::value;
-                const size_t before = from * p.rows + (to - from) * first;
-                const Ahead ahead{next + before * row / p.rows, R * row / p.rows};
-                product_tile<T, R, N, sparse>(p, first, column, w, from, to, ahead);
+                const Ahead ahead{next + (to - from) * row * first / p.rows, R * row / p.rows};
+                product_tile<T, R, N, false>(p, first, column, w, from, to, nullptr, ahead);
             });
         });
         from = to;
-    } while (from < count);
+    } while (from < p.inputs);
+}
+
+template <class T>
+void sparse_product(const Product<T>& p) {
+    for_panels<T>(p.columns, [&](size_t column, auto n) {
+        constexpr size_t N = decltype(n)::value;
+        const T* w = p.w + panel_row<T, N>(column, p.w_rows, 0);
+        const size_t bytes = p.w_rows * N * vector_bytes;  // of the next panel
+        const auto* next = reinterpret_cast<const char*>(w) + bytes;
+        for (size_t group = 0; group * group_rows < p.rows; ++group) {
+            const size_t start = group * group_rows, left = p.rows - start;
+            const size_t count = p.active.counts[1 + group];
+            for_tiles<N>(left < group_rows ? left : group_rows, [&](size_t first, auto r) {
+                constexpr size_t R = decltype(r)::value;
+                first += start;
+                const Ahead ahead{next + bytes * first / p.rows,
+                                  bytes * R / (p.rows * (count + !count))};
+                product_tile<T, R, N, true>(p, first, column, w, 0, count, p.active.list(1 + group),
+                                            ahead);
+            });
+        }
+    });
 }
 
 template <class T>
 void product(const Product<T>& p) {
-    p.active.list ? product_of<T, true>(p) : product_of<T, false>(p);
+    p.active.lists ? sparse_product(p) : dense_product(p);
 }
 
 // Where the R factors of row k are found: in the row itself, side by side or (listed) anywhere; or
-// packed, a tile after the other and in it row after row, where many panels will read them.
-enum class Source { direct, listed, packed };
+// packed, a tile after the other and in it row after row, where many panels will read them; or
+// packed without the rows in which all R of them are zero (sparse).
+enum class Source { direct, listed, packed, sparse };
 
-// Where the tile from input `first` is packed. The two rows more keep tiles from falling into the
-// same few sets of the cache.
+// The tile from input `first`, packed. The two rows more keep tiles from falling into the same few
+// sets of the cache.
 template <class T>
 NNFAST_INLINE T* packed_tile(const WeightGradient<T>& g, size_t first) {
-    return g.packed + first * (g.rows + 2);
+    return g.packed.x + first * (g.rows + 2);
 }
 
-// A few rows of x at a time, for each comes from another page of memory.
+// How many of its rows count, and which. No tile but the last is lower than half the highest.
 template <class T>
+NNFAST_INLINE uint32_t* packed_rows(const WeightGradient<T>& g, size_t first) {
+    return g.packed.rows + first / (tile_rows<tile_vectors> / 2) * (g.rows + 1);
+}
+
+template <class T, size_t R, Source source>
+NNFAST_INLINE void pack_tile(const WeightGradient<T>& g, size_t first, size_t from, size_t to) {
+    T* packed = packed_tile(g, first);
+    if constexpr (source == Source::packed) {
+        for (size_t k = from; k < to; ++k)
+            __builtin_memcpy(packed + k * R, g.x[k] + first, R * sizeof(T));
+    } else {
+        using Bits = typename Types<T>::Int;
+        const uint32_t* list = g.active.list(0) + first;
+        uint32_t* rows = packed_rows(g, first);
+        uint32_t count = from > 0 ? rows[0] : 0;
+        const auto copy = [&](auto place) {
+            for (size_t k = from; k < to; ++k) {
+                Bits any = 0;
+                NNFAST_UNROLL
+                for (size_t i = 0; i < R; ++i) {
+                    Bits x;
+                    __builtin_memcpy(&x, g.x[k] + place(i), sizeof(T));
+                    __builtin_memcpy(packed + count * R + i, &x, sizeof(T));
+                    any |= x;
+                }
+                rows[1 + count] = static_cast<uint32_t>(k);
+                count += any != 0;
+            }
+        };
+        if (list[R - 1] - list[0] == R - 1)  // neighbours
+            copy([start = list[0]](size_t i) { return start + i; });
+        else
+            copy([list](size_t i) { return list[i]; });
+        rows[0] = count;
+    }
+}
+
+// A few rows of x at a time, for each comes from another page of memory
+template <class T, Source source>
 void pack(const WeightGradient<T>& g) {
     constexpr size_t few = 16;
     for (size_t from = 0; from < g.rows; from += few) {
         const size_t to = g.rows - from < few ? g.rows : from + few;
-        for_tiles<tile_vectors>(g.active.list ? g.active.count : g.inputs, [&](size_t first, auto r) {
-            constexpr size_t R = decltype(r)::value;
-            T* packed = packed_tile(g, first) + from * R;
-            for (size_t k = from; k < to; ++k, packed += R) {
-                const T* x = g.x[k];
-                if (!g.active.list) {
-                    __builtin_memcpy(packed, x + first, R * sizeof(T));
-                    continue;
-                }
-                NNFAST_UNROLL
-                for (size_t i = 0; i < R; ++i) packed[i] = x[g.active.list[first + i]];
-            }
-        });
+        for_tiles<tile_vectors>(source == Source::sparse ? g.active.counts[0] : g.inputs,
+                                [&](size_t first, auto r) {
+                                    pack_tile<T, decltype(r)::value, source>(g, first, from, to);
+                                });
     }
 }
 
@@ -224,33 +291,36 @@ void pack(const WeightGradient<T>& g) {
 template <class T, size_t R, size_t N, Source source>
 __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, size_t first,
                                                     size_t column, T* scratch) {
-    constexpr size_t stride = N * lanes<T>;
+    constexpr bool packed = source == Source::packed || source == Source::sparse;
+    constexpr size_t stride = N * lanes<T>, delta_bytes = stride * sizeof(T);
     const size_t panel = panel_row<T, N>(column, g.inputs + 1, 0);
     size_t row[R];
     NNFAST_UNROLL
-    for (size_t r = 0; r < R; ++r) row[r] = g.active.list ? g.active.list[first + r] : first + r;
+    for (size_t r = 0; r < R; ++r)
+        row[r] = g.active.lists ? g.active.list(0)[first + r] : first + r;
     Tile<T, R, N> sum;
     load_tile<T, R, N>(sum, g.resume ? g.gradient + panel + first * stride : nullptr, stride);
-    const T* delta = g.delta + column;
-    const T* packed = packed_tile(g, first);
+    const T* delta = packed ? g.packed.delta : g.delta + column;
+    const size_t delta_stride = packed ? stride : g.delta_stride;
+    const T* x = packed ? packed_tile(g, first) : nullptr;
+    const uint32_t* rows = source == Source::sparse ? packed_rows(g, first) : nullptr;
+    const size_t count = rows ? rows[0] : g.rows;
     // the parameters or sums of the next tile
     const T* next = (g.update ? g.p : g.gradient) + panel + (row[R - 1] + 1) * stride;
-    const Ahead ahead{reinterpret_cast<const char*>(next), R * N * vector_bytes / g.rows};
-    in_steps(0, g.rows, ahead, [&](size_t k) {
-        const T* x = source == Source::packed ? packed + k * R : g.x[k];
+    const Ahead ahead{reinterpret_cast<const char*>(next), R * delta_bytes / (count + !count)};
+    in_steps(0, count, ahead, [&](size_t k) {
+        const T* d = delta + (rows ? rows[1 + k] : k) * delta_stride;
+        const T* factors = packed ? x + k * R : g.x[k];
         Vec<T> v[N];
         NNFAST_UNROLL
-        for (size_t n = 0; n < N; ++n) v[n] = load(delta + n * lanes<T>);
+        for (size_t n = 0; n < N; ++n) v[n] = load(d + n * lanes<T>);
         NNFAST_UNROLL
         for (size_t r = 0; r < R; ++r) {
-            const size_t place = source == Source::listed   ? row[r]
-                                 : source == Source::direct ? first + r
-                                                            : r;
-            const Vec<T> factor = fill(x[place]);
+            const size_t place = packed ? r : source == Source::listed ? row[r] : first + r;
+            const Vec<T> factor = fill(factors[place]);
             NNFAST_UNROLL
             for (size_t n = 0; n < N; ++n) sum[r][n] = fma(factor, v[n], sum[r][n]);
         }
-        delta += g.delta_stride;
     });
     if (!g.update) {
         store_tile<T, R, N>(sum, g.gradient + panel + first * stride, stride);
@@ -308,40 +378,37 @@ template <class T, Source source>
 void weight_gradient_of(const WeightGradient<T>& g) {
     const bool keeps_state =
         g.update && g.update->optimizer != Optimizers::position<GradientDescent>;
-    const size_t inputs = g.active.list ? g.active.count : g.inputs;
+    constexpr bool packed = source == Source::packed || source == Source::sparse;
+    if constexpr (packed) pack<T, source>(g);
+    const size_t inputs = g.active.lists ? g.active.counts[0] : g.inputs;
     T scratch[largest_tile * lanes<T>];
     for_panels<T>(g.columns, [&](size_t column, auto n) {
         constexpr size_t N = decltype(n)::value;
-        WeightGradient<T> h = g;
-        if constexpr (source == Source::packed) {
-            T* copy = packed_tile(g, (g.inputs + 15) / 16 * 16);
-            for (size_t k = 0; k < g.rows; ++k) NNFAST_UNROLL
-            for (size_t j = 0; j < N * lanes<T>; j += lanes<T>)
-                store(copy + k * N * lanes<T> + j, load(g.delta + k * g.delta_stride + column + j));
-            h.delta = copy - column;
-            h.delta_stride = N * lanes<T>;
-        }
+        for (size_t k = 0; packed && k < g.rows; ++k) NNFAST_UNROLL
+        for (size_t j = 0; j < N * lanes<T>; j += lanes<T>)
+            store(g.packed.delta + k * N * lanes<T> + j,
+                  load(g.delta + k * g.delta_stride + column + j));
         // the tiles were packed as those of whole panels
-        const auto tile = [&](size_t first, auto r) {
+        for_tiles<packed ? tile_vectors : N>(inputs, [&](size_t first, auto r) {
             constexpr size_t R = decltype(r)::value;
-            weight_gradient_tile<T, R, N, source>(h, first, column, scratch);
+            weight_gradient_tile<T, R, N, source>(g, first, column, scratch);
             if (keeps_state)
                 update_block(g, panel_row<T, N>(column, g.inputs + 1, first), R * N * lanes<T>,
                              scratch);
-        };
-        for_tiles<source == Source::packed ? tile_vectors : N>(inputs, tile);
+        });
         if (g.biased) bias_gradient_tile<T, N>(g, column);
     });
 }
 
 template <class T>
 void weight_gradient(const WeightGradient<T>& g) {
-    if (g.packed && g.rows >= 16 && g.columns > 2 * tile_vectors * lanes<T>) {
-        pack(g);
-        return weight_gradient_of<T, Source::packed>(g);
-    }
-    g.active.list ? weight_gradient_of<T, Source::listed>(g)
-                  : weight_gradient_of<T, Source::direct>(g);
+    const bool listed = g.active.lists;
+    if (g.packed.x && g.rows >= 16 && g.columns > 2 * tile_vectors * lanes<T>)
+        listed ? weight_gradient_of<T, Source::sparse>(g)
+               : weight_gradient_of<T, Source::packed>(g);
+    else
+        listed ? weight_gradient_of<T, Source::listed>(g)
+               : weight_gradient_of<T, Source::direct>(g);
 }
 
 // The square of rows i.. and columns j.. of W goes to rows j.. and columns i.. of W^T.

@@ -125,6 +125,12 @@ NNFAST_INLINE void store_first(T* p, Vec<T> v, size_t n) {
     for (size_t i = 0; i < n; ++i) p[i] = v[i];
 }
 
+// A lane is +0 where both are.
+template <class T>
+NNFAST_INLINE Vec<T> either(Vec<T> a, Vec<T> b) {
+    return (Vec<T>)((IntVec<T>)a | (IntVec<T>)b);
+}
+
 template <class T>
 NNFAST_INLINE Vec<T> abs(Vec<T> v) {
     return (Vec<T>)((IntVec<T>)v & ~(IntVec<T>)fill<T>(T(-0.0)));
