@@ -262,3 +262,53 @@ def test_training_writes_only_into_its_arrays(problem, compiled_level, dtype, op
     for array, view in ((larger, parameters), (larger_slots, slots)):
         outside = np.concatenate([array[:5], array[5 + view.size :]])
         assert (outside == 7.5).all()
+
+
+# Inputs that are zero
+
+
+def images(rng, rows, inputs, dtype):
+    """Most columns zero in all rows, the others now and then, and in places zeros of either sign."""
+    X = rng.normal(size=(rows, inputs))
+    X[:, rng.random(inputs) < 0.4] = 0
+    X *= rng.random((rows, 1 + inputs // 8)).repeat(8, axis=1)[:, :inputs] < 0.3
+    X[::7, ::5] *= -0.0
+    return X.astype(dtype)
+
+
+@pytest.mark.parametrize("hidden", [20, 250])
+@pytest.mark.parametrize("rows", [10, 41, 128])
+def test_skipped_zeros_do_not_show(compiled_level, dtype, rng, threads, hidden, rows):
+    """After a dense batch, zeros are not looked for; in a call of its own, the batch is sparse."""
+    layers = [131, nnfast.Dense(hidden, "relu"), nnfast.Dense(30, "tanh"), nnfast.Dense(3)]
+    dense, sparse = rng.normal(size=(rows, 131)).astype(dtype), images(rng, rows, 131, dtype)
+    y = rng.random((2 * rows, 3)).astype(dtype)
+    options = {"batch_size": rows, "shuffle": False, "verbose": 0}
+    for optimizer in (SGD(0.1), SGD(0.1, momentum=0.9), Adam(0.01)):
+        expected = nnfast.Network(layers, seed=1, dtype=dtype, level=compiled_level)
+        losses = expected.fit(np.concatenate([dense, sparse]), y, optimizer=optimizer, **options)[
+            "loss"
+        ]
+        outputs = expected.predict(np.concatenate([dense, sparse]))[rows:]
+        for count in (1, 2, 3):
+            threads(count)
+            net = nnfast.Network(layers, seed=1, dtype=dtype, level=compiled_level)
+            parts = net.fit(dense, y[:rows], optimizer=optimizer, **options)["loss"]
+            parts += net.fit(sparse, y[rows:], **options)["loss"]
+            assert_same_bits(net.parameters, expected.parameters)
+            assert sum(parts) / 2 == pytest.approx(losses[0])
+            assert_same_bits(net.predict(sparse), outputs)
+
+
+@two_with_fma
+@pytest.mark.parametrize("rows", [10, 41, 128])
+def test_skipped_zeros_on_every_instruction_set(dtype, rng, rows):
+    layers = [131, nnfast.Dense(250, "relu"), nnfast.Dense(3)]
+    X, y = images(rng, 3 * rows, 131, dtype), rng.random((3 * rows, 3)).astype(dtype)
+    results = []
+    for name in WITH_FMA:
+        net = nnfast.Network(layers, seed=1, dtype=dtype, level=name)
+        net.fit(X, y, batch_size=rows, optimizer=SGD(0.1), epochs=2, verbose=0)
+        results.append((net.parameters, net.predict(X)))
+    for result in results[1:]:
+        assert_same_bits(result, results[0])

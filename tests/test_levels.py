@@ -137,7 +137,8 @@ def test_long_epochs(problem, compiled_level, dtype, batch_size, shuffle):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "rows", "batch_size"), [((2, 300, 2), 310, 290), ((3, 6, 2), 2500, 2100)]
+    ("sizes", "rows", "batch_size"),
+    [((2, 300, 2), 310, 290), ((3, 6, 2), 2500, 2100), ((1500, 9, 2), 33, 30)],
 )
 def test_batch_of_several_chunks(
     problem, compiled_level, dtype, optimizer, sizes, rows, batch_size
