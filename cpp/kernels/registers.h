@@ -12,7 +12,7 @@ constexpr size_t most_units = 4;
 
 template <class T>
 bool fits_registers(const TinyTask<T>& t) {
-    if (lanes<T> < most_units || t.batch_size != 1 || t.net.layer_count != 2) return false;
+    if (lanes<T> < most_units || t.batch_size > lanes<T> || t.net.layer_count != 2) return false;
     for (size_t k = 0; k < 2; ++k) {
         const FlatLayer& layer = t.net.layers[k];
         if (layer.inputs > most_units || layer.outputs > most_units) return false;
@@ -162,9 +162,141 @@ void register_epochs(const TinyTask<T>& t) {
     second.write(top, t.p);
 }
 
+// Updates after a few rows, for the same networks: a lane is a sample. The parameters lie in rows
+// of most_units: W (inputs, units) and b of the hidden layer, then W^T (outputs, units) and b of
+// the other.
+template <class T>
+class RegisterBatch {
+public:
+    NNFAST_INLINE explicit RegisterBatch(const TinyTask<T>& task)
+        : t(task), hidden(t.net.layers[0]), top(t.net.layers[1]) {
+        each_parameter([this](T& own, T& users) { own = users; });
+        double factors[most_factors] = {};
+        GradientDescent::factors(t.hyperparameters, t.step, factors);
+        factor[0] = static_cast<T>(factors[0]);
+    }
+
+    NNFAST_INLINE void write() {
+        each_parameter([](T& own, T& users) { users = own; });
+    }
+
+    NNFAST_INLINE void gather_rows(size_t first, size_t count) {
+        gather(t.x, hidden.inputs, t.order, first, count, x);
+        gather(t.y, top.outputs, t.order, first, count, y);
+    }
+
+    // The loss of the `count` rows gathered last
+    NNFAST_INLINE T update(size_t count) {
+        Vec<T> a[most_units] = {}, slope[most_units] = {}, out[most_units], delta[most_units];
+        for_units(hidden.outputs, [&](size_t h) {
+            Vec<T> z = fill(p[b1][h]);
+            for_units(hidden.inputs, [&](size_t i) { z = fma(fill(p[w1 + i][h]), x[i], z); });
+            a[h] = z;
+        });
+        Activations::visit(hidden.activation, [&](auto f) {
+            for_units(hidden.outputs, [&](size_t h) {
+                a[h] = decltype(f)::template value<T>(a[h]);
+                slope[h] = decltype(f)::template slope<T>(a[h]);
+            });
+        });
+        for_units(top.outputs, [&](size_t o) {
+            out[o] = fill(p[b2][o]);
+            for_units(top.inputs,
+                      [&](size_t h) { out[o] = fma(fill(p[w2 + o][h]), a[h], out[o]); });
+        });
+        const T scale = T(1) / static_cast<T>(count);
+        Sum<T> loss;
+        loss.add(0, tiny_loss<T>(t.net.loss, top, out, y, count, scale, delta));
+
+        for_units(hidden.outputs, [&](size_t h) {
+            Vec<T> below{};
+            for_units(top.outputs,
+                      [&](size_t o) { below = fma(fill(p[w2 + o][h]), delta[o], below); });
+            below = below * slope[h];
+            for_units(hidden.inputs,
+                      [&](size_t i) { g[(w1 + i) * most_units + h] = x[i] * below; });
+            if (hidden.bias) g[b1 * most_units + h] = below;
+        });
+        for_units(top.outputs, [&](size_t o) {
+            for_units(top.inputs,
+                      [&](size_t h) { g[(w2 + o) * most_units + h] = a[h] * delta[o]; });
+            if (top.bias) g[b2 * most_units + o] = delta[o];
+        });
+        NNFAST_UNROLL
+        for (size_t row = 0; row < rows; row += lanes<T> / most_units) {
+            if (!used(row)) continue;
+            Vec<T> v = load(p[row]), none{};
+            GradientDescent::update<T>(factor, fold<T>(g + row * most_units), v, none, none);
+            store(p[row], v);
+        }
+        return loss.total();
+    }
+
+private:
+    static constexpr size_t w1 = 0, b1 = most_units, w2 = b1 + 1, b2 = w2 + most_units;
+    static constexpr size_t rows = 12;  // whole vectors
+
+    // f(i) for i < n, unrolled
+    template <class F>
+    static NNFAST_INLINE void for_units(size_t n, F f) {
+        NNFAST_UNROLL
+        for (size_t i = 0; i < most_units; ++i)
+            if (i < n) f(i);
+    }
+
+    // Whether a vector of rows holds parameters
+    NNFAST_INLINE bool used(size_t row) const {
+        bool any = false;
+        NNFAST_UNROLL
+        for (size_t r = row; r < row + lanes<T> / most_units; ++r)
+            any |= r < b1    ? r < hidden.inputs
+                   : r == b1 ? hidden.bias
+                   : r < b2  ? r - w2 < top.outputs
+                             : r == b2 && top.bias;
+        return any;
+    }
+
+    // f(parameter here, the same in the user's array)
+    template <class F>
+    void each_parameter(F f) {
+        T* users = t.p + hidden.flat;
+        for (size_t i = 0; i < hidden.inputs; ++i)
+            for (size_t h = 0; h < hidden.outputs; ++h) f(p[w1 + i][h], *users++);
+        for (size_t h = 0; hidden.bias && h < hidden.outputs; ++h) f(p[b1][h], *users++);
+        users = t.p + top.flat;
+        for (size_t h = 0; h < top.inputs; ++h)
+            for (size_t o = 0; o < top.outputs; ++o) f(p[w2 + o][h], *users++);
+        for (size_t o = 0; top.bias && o < top.outputs; ++o) f(p[b2][o], *users++);
+    }
+
+    const TinyTask<T>& t;
+    const FlatLayer &hidden, &top;
+    alignas(64) T p[rows][most_units] = {};
+    Vec<T> g[rows * most_units] = {};  // gradient of each sample; no unit, no gradient
+    T factor[most_factors] = {};
+    Vec<T> x[most_units], y[most_units];
+};
+
+template <class T>
+void register_batch_epochs(const TinyTask<T>& t) {
+    RegisterBatch<T> batch(t);
+    const bool once = t.last - t.first <= t.batch_size;
+    if (once) batch.gather_rows(t.first, t.last - t.first);
+    for (size_t epoch = 0; epoch < t.epochs; ++epoch) {
+        double loss = 0;
+        for (size_t row = t.first; row < t.last; row += t.batch_size) {
+            const size_t count = t.last - row < t.batch_size ? t.last - row : t.batch_size;
+            if (!once) batch.gather_rows(row, count);
+            loss += static_cast<double>(batch.update(count));
+        }
+        t.losses[epoch] += loss;
+    }
+    batch.write();
+}
+
 template <class T>
 void tiny_train(const TinyTask<T>& t) {
-    if (fits_registers(t)) return register_epochs(t);
+    if (fits_registers(t)) return t.batch_size == 1 ? register_epochs(t) : register_batch_epochs(t);
     Optimizers::visit(t.optimizer, [&](auto optimizer) { tiny_epochs<decltype(optimizer), T>(t); });
 }
 
