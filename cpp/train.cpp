@@ -136,7 +136,7 @@ Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer, const
     : network_(network),
       optimizer_(optimizer),
       tiny_(network.is_tiny()),
-      weights_(tiny_ ? network.parameter_count + 64 / sizeof(T) : network.padded_count) {
+      weights_(tiny_ ? network.parameter_count + tiny_padding : network.padded_count) {
     const auto copy = [&](const T* from, T* to) {
         tiny_ ? std::copy_n(from, network.parameter_count, to), void() : network.pack(from, to);
     };
@@ -145,8 +145,7 @@ Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer, const
     slots_ = network.kernels.slots(update_.optimizer);
     copy(parameters, weights_.get());
     for (size_t s = 0; s < slots_; ++s) {
-        state_.emplace_back(tiny_ ? network.parameter_count + 64 / sizeof(T)
-                                  : network.padded_count);
+        state_.emplace_back(tiny_ ? network.parameter_count + tiny_padding : network.padded_count);
         copy(slots + s * network.parameter_count, state_.back().get());
     }
 }
@@ -187,7 +186,7 @@ void Trainer<T>::run_tiny(const Plan& plan) {
     const size_t count = network_.parameter_count;
     TinyTask<T> task{};
     task.net = network_.flat();
-    Buffer<T> room((count + 64 + 2 * task.net.units + task.net.outputs) * (64 / sizeof(T)));
+    Buffer<T> room(tiny_room(task.net, 64 / sizeof(T)));
     std::vector<uint32_t> order(plan.shuffle ? rows : 0);
 
     task.optimizer = update_.optimizer;

@@ -6,10 +6,40 @@
 namespace nnfast::NNFAST_ISA {
 namespace {
 
-template <class T, class F>
-NNFAST_INLINE void for_vectors(const Block<T>& block, F f) {
+// A few numbers of a block: side by side in a row, or, where there is one output only, below one
+// another in the rows, for a vector of one would be a waste.
+template <class T>
+struct Piece {
+    size_t place, stride, count;
+
+    NNFAST_INLINE Vec<T> read(const T* p) const {
+        if (stride == 1) return load(p + place);
+        T numbers[lanes<T>] = {};
+        for (size_t i = 0; i < count; ++i) numbers[i] = p[place + i * stride];
+        return load(numbers);
+    }
+
+    NNFAST_INLINE void write(T* p, Vec<T> v) const {
+        if (stride == 1) return store(p + place, v);
+        for (size_t i = 0; i < count; ++i) p[place + i * stride] = v[i];
+    }
+};
+
+// f(piece, row, column, j) for all pieces of a block; j counts those of a row, or all where there
+// is one output
+template <class T, class B, class F>
+NNFAST_INLINE void for_pieces(const B& block, F f) {
+    const size_t stride = block.stride;
+    if (block.outputs == 1 && block.rows > 1) {
+        for (size_t r = 0, j = 0; r < block.rows; r += lanes<T>, ++j) {
+            const size_t left = block.rows - r;
+            f(Piece<T>{r * stride, stride, left < lanes<T> ? left : lanes<T>}, r, size_t{0}, j);
+        }
+        return;
+    }
     for (size_t r = 0; r < block.rows; ++r)
-        for (size_t c = 0; c < block.outputs; c += lanes<T>) f(r * block.stride + c);
+        for (size_t c = 0, j = 0; c < block.outputs; c += lanes<T>, ++j)
+            f(Piece<T>{r * stride + c, 1, block.outputs - c}, r, c, j);
 }
 
 // z minus the log-sum-exp of its row
@@ -34,8 +64,8 @@ void activate(int activation, Block<T> z) {
     if (activation == Activations::position<Softmax>) normalise(z);
     Activations::visit(activation, [&](auto f) {
         if constexpr (!Same<decltype(f), Linear>::value)
-            for_vectors(z, [&](size_t i) {
-                store(z.data + i, decltype(f)::template value<T>(load(z.data + i)));
+            for_pieces<T>(z, [&](const Piece<T>& piece, size_t, size_t, size_t) {
+                piece.write(z.data, decltype(f)::template value<T>(piece.read(z.data)));
             });
     });
 }
@@ -60,9 +90,9 @@ void through_activation(int activation, Block<const T> a, T* delta) {
     if (activation == Activations::position<Softmax>) return through_softmax<T>(a, delta);
     Activations::visit(activation, [&](auto f) {
         if constexpr (!Same<decltype(f), Linear>::value)
-            for_vectors(a, [&](size_t i) {
-                store(delta + i,
-                      load(delta + i) * decltype(f)::template slope<T>(load(a.data + i)));
+            for_pieces<T>(a, [&](const Piece<T>& piece, size_t, size_t, size_t) {
+                const Vec<T> slope = decltype(f)::template slope<T>(piece.read(a.data));
+                piece.write(delta, piece.read(delta) * slope);
             });
     });
 }
@@ -72,19 +102,25 @@ T loss_of(Block<T> z, const T* const* y, T scale, T* delta) {
     if constexpr (Same<F, Softmax>::value) normalise(z);
     const T factor = L::mean ? scale / T(z.outputs) : scale;
     Sum<T> sum;
-    for (size_t r = 0; r < z.rows; ++r)
-        for (size_t c = 0, j = 0; c < z.outputs; c += lanes<T>, ++j) {
-            const size_t i = r * z.stride + c, count = z.outputs - c;
-            const Vec<T> logit = load(z.data + i), target = load_first(y[r] + c, count);
-            const Vec<T> a = F::template value<T>(logit);
-            sum.add(j, keep_first<T>(L::template value<T>(logit, a, target), count));
-            Vec<T> d = L::template delta<T>(a, target) * fill(factor);
-            if constexpr (Same<typename L::Paired, Unpaired>::value && !Same<F, Softmax>::value)
-                d = d * F::template slope<T>(a);
-            store(delta + i, keep_first<T>(d, count));
-            if constexpr (Same<typename L::Paired, Unpaired>::value && Same<F, Softmax>::value)
-                store(z.data + i, a);
+    for_pieces<T>(z, [&](const Piece<T>& piece, size_t row, size_t column, size_t j) {
+        Vec<T> target;
+        if (piece.stride == 1) {
+            target = load_first(y[row] + column, piece.count);
+        } else {
+            T numbers[lanes<T>] = {};
+            for (size_t i = 0; i < piece.count; ++i) numbers[i] = *y[row + i];
+            target = load(numbers);
         }
+        const Vec<T> logit = piece.read(z.data);
+        const Vec<T> a = F::template value<T>(logit);
+        sum.add(j, keep_first<T>(L::template value<T>(logit, a, target), piece.count));
+        Vec<T> d = L::template delta<T>(a, target) * fill(factor);
+        if constexpr (Same<typename L::Paired, Unpaired>::value && !Same<F, Softmax>::value)
+            d = d * F::template slope<T>(a);
+        piece.write(delta, keep_first<T>(d, piece.count));
+        if constexpr (Same<typename L::Paired, Unpaired>::value && Same<F, Softmax>::value)
+            piece.write(z.data, a);
+    });
     if constexpr (Same<typename L::Paired, Unpaired>::value && Same<F, Softmax>::value)
         through_softmax<T>({z.rows, z.outputs, z.stride, z.data}, delta);
     return L::mean ? sum.total() / T(z.outputs) : sum.total();

@@ -135,7 +135,7 @@ struct MeanSquaredError {
     }
     template <class T>
     static NNFAST_INLINE Vec<T> delta(Vec<T> a, Vec<T> y) {
-        return fill(T(2)) * (a - y);
+        return fma(fill(T(2)), a, T(-2) * y);
     }
 };
 
@@ -208,9 +208,21 @@ using Losses = List<MeanSquaredError, Quadratic, BinaryCrossEntropy, CrossEntrop
 // b^t by repeated squaring: the same bits on every machine
 NNFAST_INLINE double power(double b, uint64_t t) {
     double result = 1;
-    for (; t > 0; t /= 2, b *= b)
-        if (t % 2) result *= b;
+    for (; t > 0; t /= 2, b *= b) result *= t % 2 ? b : 1;  // no branch: t's bits have no pattern
     return result;
+}
+
+// A moving average without new gradient, such as that of a dead unit, would decay to subnormal
+// numbers, and each of those costs a hundred cycles: it counts as zero before it gets there.
+template <class T>
+NNFAST_INLINE Vec<T> average(Vec<T> v) {
+    return select<T>(abs<T>(v) < fill(2 * Constants<T>::smallest_normal), Vec<T>{}, v);
+}
+
+// Gradients whose squares would be subnormal count as zero too.
+template <class T>
+NNFAST_INLINE Vec<T> squarable(Vec<T> g) {
+    return select<T>(abs<T>(g) < fill(Constants<T>::negligible), Vec<T>{}, g);
 }
 
 struct GradientDescent {
@@ -241,7 +253,7 @@ struct Momentum {
     }
     template <class T>
     static NNFAST_INLINE void update(const T* f, Vec<T> g, Vec<T>& p, Vec<T>& v, Vec<T>&) {
-        v = fma(fill(f[1]), v, fill(f[0]) * g);
+        v = average<T>(fma(fill(f[1]), v, fill(f[0]) * g));
         p = p + fma(fill(f[2]), v, fill(f[3]) * g);
     }
 };
@@ -264,8 +276,9 @@ struct Adam {
     }
     template <class T>
     static NNFAST_INLINE void update(const T* f, Vec<T> g, Vec<T>& p, Vec<T>& m, Vec<T>& v) {
-        m = fma(fill(f[0]), m, fill(f[1]) * g);
-        v = fma(fill(f[2]), v, fill(f[3]) * (g * g));
+        g = squarable<T>(g);
+        m = average<T>(fma(fill(f[0]), m, fill(f[1]) * g));
+        v = average<T>(fma(fill(f[2]), v, fill(f[3]) * (g * g)));
         p = p + fill(f[4]) * m / fma(fill(f[5]), sqrt(v), fill(f[6]));
     }
 };

@@ -4,15 +4,17 @@
 #pragma once
 
 #include "tiny.h"
+#include "units.h"
 
 namespace nnfast::NNFAST_ISA {
 namespace {
 
 constexpr size_t most_units = 4;
 
+// The same answer on every instruction set, for other networks take a way with other rounding.
 template <class T>
 bool fits_registers(const TinyTask<T>& t) {
-    if (lanes<T> < most_units || t.batch_size > lanes<T> || t.net.layer_count != 2) return false;
+    if (t.net.layer_count != 2) return false;
     for (size_t k = 0; k < 2; ++k) {
         const FlatLayer& layer = t.net.layers[k];
         if (layer.inputs > most_units || layer.outputs > most_units) return false;
@@ -93,8 +95,14 @@ NNFAST_INLINE Vec<T> row_delta(const TinyTask<T>& t, Vec<T> z, Vec<T> y, Vec<T>&
             using F = decltype(f);
             const Vec<T> a = F::template value<T>(z);
             loss = L::template value<T>(z, a, y);
-            delta = L::template delta<T>(a, y) * fill(factor);
-            if constexpr (unpaired) delta = delta * F::template slope<T>(a);
+            delta = L::template delta<T>(a, y);
+            if constexpr (!unpaired) {
+                delta = delta * fill(factor);
+            } else if (top.outputs != 3) {  // a power of two: the same bits in any order
+                delta = delta * (F::template slope<T>(a) * fill(factor));
+            } else {
+                delta = delta * fill(factor) * F::template slope<T>(a);
+            }
         };
         if constexpr (unpaired)
             Activations::visit(top.activation, apply);
@@ -296,8 +304,14 @@ void register_batch_epochs(const TinyTask<T>& t) {
 
 template <class T>
 void tiny_train(const TinyTask<T>& t) {
-    if (fits_registers(t)) return t.batch_size == 1 ? register_epochs(t) : register_batch_epochs(t);
-    Optimizers::visit(t.optimizer, [&](auto optimizer) { tiny_epochs<decltype(optimizer), T>(t); });
+    const bool smallest = fits_registers(t);
+    if (smallest && lanes<T> >= most_units && t.batch_size <= lanes<T>)
+        return t.batch_size == 1 ? register_epochs(t) : register_batch_epochs(t);
+    Optimizers::visit(t.optimizer, [&](auto optimizer) {
+        using Optimizer = decltype(optimizer);
+        smallest || t.batch_size > unit_rows ? tiny_epochs<Optimizer, T>(t)
+                                             : unit_epochs<Optimizer, T>(t);
+    });
 }
 
 }  // namespace

@@ -216,6 +216,14 @@ NNFAST_INLINE T tiny_batch(const TinyTask<T>& t, const T* factors, const TinyRoo
     return loss.total();
 }
 
+// The factors of update number t, rounded to T
+template <class Optimizer, class T>
+NNFAST_INLINE void round_factors(const double* hyperparameters, uint64_t t, T* factors) {
+    double exact[most_factors] = {};
+    Optimizer::factors(hyperparameters, t, exact);
+    for (size_t i = 0; i < most_factors; ++i) factors[i] = static_cast<T>(exact[i]);
+}
+
 template <class Optimizer, class T>
 void tiny_epochs(const TinyTask<T>& t) {
     auto* vectors = reinterpret_cast<Vec<T>*>(t.room);
@@ -226,10 +234,8 @@ void tiny_epochs(const TinyTask<T>& t) {
     for (size_t epoch = 0; epoch < t.epochs; ++epoch) {
         double loss = 0;
         for (size_t row = t.first; row < t.last; row += t.batch_size) {
-            double exact[most_factors] = {};
             T factors[most_factors];
-            Optimizer::factors(t.hyperparameters, ++step, exact);
-            for (size_t i = 0; i < most_factors; ++i) factors[i] = static_cast<T>(exact[i]);
+            round_factors<Optimizer>(t.hyperparameters, ++step, factors);
             const size_t end = row + t.batch_size < t.last ? row + t.batch_size : t.last;
             const bool same_rows = epoch > 0 && end - row == t.last - t.first;
             loss += static_cast<double>(
