@@ -172,7 +172,7 @@ template <class T>
 template <class Job>
 void Pass<T>::share(size_t work, size_t width, const Job& job) {
     const size_t panel = network_.kernels.panel, panels = (width + panel - 1) / panel;
-    const size_t parts = work < least_shared_work ? 1 : std::min(team_.size(), panels);
+    const size_t parts = work < least_shared_work ? 1 : std::min(team_.parts(), panels);
     if (parts <= 1) return job(size_t{0}, size_t{0}, width);
     team_.run([&](size_t member) {
         if (member >= parts) return;

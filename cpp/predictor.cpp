@@ -23,8 +23,10 @@ bool fits(const RowForward& forward, PyObject* x) {
     const auto* array = py::detail::array_proxy(x);
     constexpr int flags =
         py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-    return array->descr == forward.dtype.ptr() && array->nd == 2 &&
-           (array->flags & flags) == flags && array->dimensions[0] > 0 &&
+    // an array that was unpickled has a dtype object of its own
+    return (array->descr == forward.dtype.ptr() ||
+            numpy.PyArray_EquivTypes_(array->descr, forward.dtype.ptr())) &&
+           array->nd == 2 && (array->flags & flags) == flags && array->dimensions[0] > 0 &&
            static_cast<size_t>(array->dimensions[0]) <= forward.most_rows &&
            static_cast<size_t>(array->dimensions[1]) == forward.inputs;
 }

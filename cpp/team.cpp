@@ -1,5 +1,6 @@
 #include "team.h"
 
+#include <algorithm>
 #include <chrono>
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -20,6 +21,11 @@ void pause() {
 // Jobs of one training follow each other within microseconds; a member that has spun for this long
 // without one sleeps, which costs the next job about 10 microseconds.
 constexpr auto spin_time = std::chrono::microseconds(50);
+
+// A member that is this late, and later than the caller needed for its own part, has lost its
+// processor: the next jobs, twice as many each time, do without.
+constexpr auto late = std::chrono::microseconds(200);
+constexpr size_t fewest_alone = 64, most_alone = 8192;
 
 }  // namespace
 
@@ -51,10 +57,25 @@ void Team::run(const std::function<void(size_t)>& job) {
         wake = sleeping_ > 0;
     }
     if (wake) wake_.notify_all();
+    const auto start = std::chrono::steady_clock::now();
     job(0);
+    const auto done = std::chrono::steady_clock::now();
     // a member that lost its processor must not be kept from it by this wait
     for (size_t spins = 0; busy_.load(std::memory_order_acquire) > 0; ++spins)
         spins < 10'000 ? pause() : std::this_thread::yield();
+    const auto waited = std::chrono::steady_clock::now() - done;
+    if (waited > late && waited > done - start) {
+        next_alone_ = std::clamp(2 * next_alone_, fewest_alone, most_alone);
+        alone_ = next_alone_;
+    } else if (next_alone_ > 0) {
+        --next_alone_;
+    }
+}
+
+size_t Team::parts() {
+    if (alone_ == 0) return size();
+    --alone_;
+    return 1;
 }
 
 void Team::work(size_t member) {

@@ -22,6 +22,10 @@ public:
 
     size_t size() const { return threads_.size() + 1; }
 
+    // Into how many parts the next job should go: one while others need the processors, which
+    // would keep every job waiting for a member that is not running.
+    size_t parts();
+
     // job(i) for every member i, at the same time; returns when all have ended. job must not throw.
     void run(const std::function<void(size_t)>& job);
 
@@ -37,6 +41,8 @@ private:
     std::mutex mutex_;  // for sleeping members only
     std::condition_variable wake_;
     size_t sleeping_ = 0;
+    size_t alone_ = 0;       // jobs left that the caller does by itself
+    size_t next_alone_ = 0;  // how many after the next time it has waited in vain
 };
 
 }  // namespace nnfast

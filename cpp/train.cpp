@@ -1,6 +1,7 @@
 #include "train.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <numeric>
@@ -116,16 +117,19 @@ void forward(const Network<T>& network, const T* parameters, const T* x, size_t 
     for (size_t i = 0; i < members; ++i)
         passes.push_back(std::make_unique<Pass<T>>(network, weights.get(), most, false, alone));
     std::vector<const T*> pointers(members * most);
+    std::atomic<size_t> next_chunk{0};
     team.run([&](size_t member) {
         const T** x_rows = pointers.data() + member * most;
-        const size_t end = chunks * (member + 1) / members;
-        for (size_t chunk = chunks * member / members; chunk < end; ++chunk) {
+        for (size_t chunk; (chunk = next_chunk.fetch_add(1)) < chunks;) {
             const size_t first = chunk * most, count = std::min(most, rows - first);
             point_at_rows(x, network.layers.front().inputs, nullptr, first, count, x_rows);
             const T* a = passes[member]->forward(x_rows, count);
-            for (size_t r = 0; r < count; ++r)
-                std::memcpy(outputs + (first + r) * last.outputs, a + r * last.stride,
-                            last.outputs * sizeof(T));
+            T* y = outputs + first * last.outputs;
+            for (size_t r = 0; r < count; ++r, y += last.outputs)
+                if (last.outputs == 1)
+                    *y = a[r * last.stride];
+                else
+                    std::memcpy(y, a + r * last.stride, last.outputs * sizeof(T));
         }
     });
 }
