@@ -12,7 +12,7 @@ size_t round_up(size_t n, size_t unit) {
 }
 
 // Below this many multiplications a second thread costs more than it brings.
-constexpr size_t least_shared_work = 200'000;
+constexpr size_t least_shared_work = 1'000'000;
 
 }  // namespace
 

@@ -71,10 +71,10 @@ private:
     size_t done_ = 0;
 };
 
-// Threads for a job of this many multiplications in one piece: one for each 500,000 at the most,
+// Threads for a job of this many multiplications in one piece: one for each 2,000,000 at the most,
 // for fewer cost more than a thread brings.
 size_t team_size(size_t threads, size_t work) {
-    return std::clamp<size_t>(work / 500'000, 1, threads);
+    return std::clamp<size_t>(work / 2'000'000, 1, threads);
 }
 
 }  // namespace

@@ -165,7 +165,7 @@ def test_idle_units_do_not_show(problem, compiled_level, dtype, hidden, sizes):
             assert_same_bits(cut(trained), (W1, b1, W2, b2))
 
 
-# Threads: only calls of a million multiplications and more use a second one
+# Threads: only batches of four million multiplications and more use a second one
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_idle_units_do_not_show(problem, compiled_level, dtype, hidden, sizes):
     [
         ((100, 200, 150, 10), ("sigmoid", "tanh", "softmax")),
         ((70, 257, 121), ("softmax", "sigmoid")),
-        ((301, 33, 300, 1), ("relu", "linear", "linear")),
+        ((301, 63, 300, 1), ("relu", "linear", "linear")),
     ],
 )
 def test_threads_do_not_show(
