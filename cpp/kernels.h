@@ -151,6 +151,9 @@ struct Kernels {
     // W^T (outputs, rows), in panels, for `rows` rows of W (w_rows, outputs) from row `first`,
     // which is a multiple of `panel`
     void (*transpose)(size_t first, size_t rows, size_t outputs, const T* w, size_t w_rows, T* wt);
+    // The product delta W^T, columns (padded) of it from number `offset`, of which `count` are
+    // real, without W^T; p.inputs are the outputs of W, p.w starts at its first row.
+    void (*dot_product)(const Product<T>& p, size_t offset, size_t count);
     // a = f(z), in place
     void (*activate)(int activation, Block<T> z);
     // delta = dLoss/dz from dLoss/da, in place

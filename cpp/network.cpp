@@ -14,6 +14,15 @@ size_t round_up(size_t n, size_t unit) {
 // Below this many multiplications a second thread costs more than it brings.
 constexpr size_t least_shared_work = 1'000'000;
 
+// Cycles per input for delta W^T: dot products take a multiply-add per 64 bytes and row, and 4 more
+// for adding up; a transposed copy half a cycle per number and half as many multiply-adds. The same
+// answer for every instruction set, for the two round differently.
+template <class T>
+bool dots_pay(size_t rows, size_t outputs) {
+    const size_t vectors = (outputs * sizeof(T) + 63) / 64;
+    return rows * (vectors + 4) < outputs / 2 + rows * vectors / 2;
+}
+
 }  // namespace
 
 template <class T>
@@ -253,21 +262,26 @@ void Pass<T>::run_layer_back(size_t k, size_t rows) {
     const T* a = rooms_[k - 1].a.get();
     T* delta = rooms_[k - 1].delta.get();
     const bool by_row = below.activation == kernels.row_wise;
+    const bool dots = dots_pay<T>(rows, layer.outputs);
     share(rows * layer.inputs * layer.outputs, below.width,
           [&](size_t, size_t first, size_t columns) {
-              T* wt = transposed_.get() + first * layer.outputs;
-              kernels.transpose(first, std::min(columns, layer.inputs - first), layer.outputs,
-                                weights_ + layer.start, layer.inputs + 1, wt);
-              kernels.product({rows,
-                               layer.outputs,
-                               columns,
-                               rooms_[k].delta_rows.data(),
-                               wt,
-                               layer.outputs,
-                               false,
-                               delta + first,
-                               below.stride,
-                               {}});
+              const size_t real = std::min(columns, layer.inputs - first);
+              Product<T> p{rows,         layer.outputs,
+                           columns,      rooms_[k].delta_rows.data(),
+                           nullptr,      layer.outputs,
+                           false,        delta + first,
+                           below.stride, {}};
+              if (dots) {
+                  p.w = weights_ + layer.start;
+                  p.w_rows = layer.inputs + 1;
+                  kernels.dot_product(p, first, real);
+              } else {
+                  T* wt = transposed_.get() + first * layer.outputs;
+                  kernels.transpose(first, real, layer.outputs, weights_ + layer.start,
+                                    layer.inputs + 1, wt);
+                  p.w = wt;
+                  kernels.product(p);
+              }
               if (!by_row)
                   kernels.through_activation(
                       below.activation, {rows, columns, below.stride, a + first}, delta + first);

@@ -63,6 +63,7 @@ constexpr Kernels<T> kernels = {
     product<T>,
     weight_gradient<T>,
     transpose<T>,
+    dot_product<T>,
     activate<T>,
     through_activation<T>,
     loss<T>,
