@@ -106,20 +106,20 @@ struct FlatNetwork {
     int loss;
 };
 
-// `epochs` times the updates of the batches that rows [first, last) are cut into, in the order
-// given, or as they lie (null). losses[epoch] grows by the loss summed over the rows. step: updates
-// before. p and state are followed by tiny_padding zeros. room: 64-byte aligned, zero at first,
-// tiny_room numbers.
 constexpr size_t tiny_padding = 16;
 
-// for lanes that are samples: 64 bytes for each parameter and output and two for each unit; for
-// lanes that are units: 8 rows of 16 twice a layer, a square and a gradient
+// Memory of a training. With lanes that are samples: 64 bytes for each parameter and output and two
+// for each unit. With lanes that are units: 8 rows of 16 twice a layer, a square and a gradient.
 inline size_t tiny_room(const FlatNetwork& net, size_t numbers_in_64_bytes) {
     const size_t samples = net.parameters + 64 + 2 * net.units + net.outputs;
     const size_t units = 256 * (net.layer_count + 1) + net.parameters + tiny_padding;
     return samples * numbers_in_64_bytes + units;
 }
 
+// `epochs` times the updates of the batches that rows [first, last) are cut into, in the order
+// given, or as they lie (null). losses[epoch] grows by the loss summed over the rows. step: updates
+// before. p and state are followed by tiny_padding zeros. room: 64-byte aligned, zero at first,
+// tiny_room numbers.
 template <class T>
 struct TinyTask {
     FlatNetwork net;

@@ -173,7 +173,7 @@ void register_epochs(const TinyTask<T>& t) {
 // Updates after a few rows, for the same networks: a lane is a sample. The parameters lie in rows
 // of most_units: W (inputs, units) and b of the hidden layer, then W^T (outputs, units) and b of
 // the other.
-template <class T>
+template <class T, size_t H>
 class RegisterBatch {
 public:
     NNFAST_INLINE explicit RegisterBatch(const TinyTask<T>& task)
@@ -182,6 +182,9 @@ public:
         double factors[most_factors] = {};
         GradientDescent::factors(t.hyperparameters, t.step, factors);
         factor[0] = static_cast<T>(factors[0]);
+        for (size_t row = 0; row < rows; row += lanes<T> / most_units)
+            for (size_t r = row; r < row + lanes<T> / most_units; ++r)
+                used[row] |= holds_parameters(r);
     }
 
     NNFAST_INLINE void write() {
@@ -196,13 +199,13 @@ public:
     // The loss of the `count` rows gathered last
     NNFAST_INLINE T update(size_t count) {
         Vec<T> a[most_units] = {}, slope[most_units] = {}, out[most_units], delta[most_units];
-        for_units(hidden.outputs, [&](size_t h) {
+        for_hidden([&](size_t h) {
             Vec<T> z = fill(p[b1][h]);
             for_units(hidden.inputs, [&](size_t i) { z = fma(fill(p[w1 + i][h]), x[i], z); });
             a[h] = z;
         });
         Activations::visit(hidden.activation, [&](auto f) {
-            for_units(hidden.outputs, [&](size_t h) {
+            for_hidden([&](size_t h) {
                 a[h] = decltype(f)::template value<T>(a[h]);
                 slope[h] = decltype(f)::template slope<T>(a[h]);
             });
@@ -216,7 +219,7 @@ public:
         Sum<T> loss;
         loss.add(0, tiny_loss<T>(t.net.loss, top, out, y, count, scale, delta));
 
-        for_units(hidden.outputs, [&](size_t h) {
+        for_hidden([&](size_t h) {
             Vec<T> below{};
             for_units(top.outputs,
                       [&](size_t o) { below = fma(fill(p[w2 + o][h]), delta[o], below); });
@@ -232,7 +235,7 @@ public:
         });
         NNFAST_UNROLL
         for (size_t row = 0; row < rows; row += lanes<T> / most_units) {
-            if (!used(row)) continue;
+            if (!used[row]) continue;
             Vec<T> v = load(p[row]), none{};
             GradientDescent::update<T>(factor, fold<T>(g + row * most_units), v, none, none);
             store(p[row], v);
@@ -252,16 +255,16 @@ private:
             if (i < n) f(i);
     }
 
-    // Whether a vector of rows holds parameters
-    NNFAST_INLINE bool used(size_t row) const {
-        bool any = false;
+    template <class F>
+    static NNFAST_INLINE void for_hidden(F f) {
         NNFAST_UNROLL
-        for (size_t r = row; r < row + lanes<T> / most_units; ++r)
-            any |= r < b1    ? r < hidden.inputs
-                   : r == b1 ? hidden.bias
-                   : r < b2  ? r - w2 < top.outputs
-                             : r == b2 && top.bias;
-        return any;
+        for (size_t h = 0; h < H; ++h) f(h);
+    }
+
+    bool holds_parameters(size_t row) const {
+        if (row < b1) return row < hidden.inputs;
+        if (row == b1) return hidden.bias;
+        return row < b2 ? row - w2 < top.outputs : row == b2 && top.bias;
     }
 
     // f(parameter here, the same in the user's array)
@@ -282,12 +285,16 @@ private:
     alignas(64) T p[rows][most_units] = {};
     Vec<T> g[rows * most_units] = {};  // gradient of each sample; no unit, no gradient
     T factor[most_factors] = {};
+    bool used[rows] = {};  // at the first row of a vector: whether it holds parameters
     Vec<T> x[most_units], y[most_units];
 };
 
-template <class T>
+template <class T, size_t H>
 void register_batch_epochs(const TinyTask<T>& t) {
-    RegisterBatch<T> batch(t);
+    if constexpr (H > 1) {
+        if (t.net.layers[0].outputs < H) return register_batch_epochs<T, H - 1>(t);
+    }
+    RegisterBatch<T, H> batch(t);
     const bool once = t.last - t.first <= t.batch_size;
     if (once) batch.gather_rows(t.first, t.last - t.first);
     for (size_t epoch = 0; epoch < t.epochs; ++epoch) {
@@ -306,7 +313,7 @@ template <class T>
 void tiny_train(const TinyTask<T>& t) {
     const bool smallest = fits_registers(t);
     if (smallest && lanes<T> >= most_units && t.batch_size <= lanes<T>)
-        return t.batch_size == 1 ? register_epochs(t) : register_batch_epochs(t);
+        return t.batch_size == 1 ? register_epochs(t) : register_batch_epochs<T, most_units>(t);
     Optimizers::visit(t.optimizer, [&](auto optimizer) {
         using Optimizer = decltype(optimizer);
         smallest || t.batch_size > unit_rows ? tiny_epochs<Optimizer, T>(t)

@@ -47,7 +47,7 @@ def numeric_array(name: str, value: Any, dtype: str) -> Array:
 
     Raises TypeError for what does not hold real numbers, ValueError for masked entries.
     """
-    if type(value) is np.ndarray and value.dtype is _NATIVE[dtype]:
+    if type(value) is np.ndarray and value.dtype == _NATIVE[dtype]:
         flags = value.flags
         if flags.c_contiguous and flags.aligned:
             return value
@@ -97,7 +97,7 @@ def require_finite(name: str, array: Array, dtype: str) -> None:
             if np.isfinite(array.sum()):
                 return
     finite = np.isfinite(array)
-    if finite.all():
+    if np.count_nonzero(finite) == array.size:
         return
     position = [int(i) for i in np.argwhere(~finite)[0]]
     value = array[tuple(position)]
@@ -183,7 +183,7 @@ def _require_range(y: Array, loss: str) -> None:
         expected = "probabilities: no negative number, and every row adds up to 1"
     else:
         return
-    if wrong.any():
+    if np.count_nonzero(wrong):
         i, j = (int(k) for k in np.argwhere(wrong)[0])
         raise ValueError(
             f"y[{i}, {j}] is {y[i, j]:g}; the loss {loss!r} expects {expected}. "

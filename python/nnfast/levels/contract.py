@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,7 +38,7 @@ class Architecture:
         """(inputs, outputs, bias) of every layer."""
         return list(zip(self.sizes, self.sizes[1:], self.biases, strict=False))
 
-    @property
+    @cached_property
     def parameter_count(self) -> int:
         return sum((inputs + bias) * outputs for inputs, outputs, bias in self.shapes)
 
