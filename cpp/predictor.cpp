@@ -18,14 +18,14 @@ struct Predictor {
 
 // Arrays are taken as they are or not at all: this dtype, (few rows, inputs), in one piece.
 bool fits(const RowForward& forward, PyObject* x) {
-    const auto& numpy = py::detail::npy_api::get();
-    if (Py_TYPE(x) != numpy.PyArray_Type_) return false;
+    if (Py_TYPE(x) != py::detail::npy_api::get().PyArray_Type_) return false;
     const auto* array = py::detail::array_proxy(x);
     constexpr int flags =
         py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+    const auto* given = py::detail::array_descriptor_proxy(array->descr);
+    const auto* own = py::detail::array_descriptor_proxy(forward.dtype.ptr());
     // an array that was unpickled has a dtype object of its own
-    return (array->descr == forward.dtype.ptr() ||
-            numpy.PyArray_EquivTypes_(array->descr, forward.dtype.ptr())) &&
+    return given->type_num == own->type_num && given->byteorder == own->byteorder &&
            array->nd == 2 && (array->flags & flags) == flags && array->dimensions[0] > 0 &&
            static_cast<size_t>(array->dimensions[0]) <= forward.most_rows &&
            static_cast<size_t>(array->dimensions[1]) == forward.inputs;
