@@ -117,14 +117,14 @@ bool Network<T>::is_tiny() const {
     return widest <= 16 && parameter_count <= 512;
 }
 
-// Activations and deltas of a chunk fill about half a megabyte; wide layers need enough rows to pay
+// Activations and deltas of a chunk fill about 64 KiB; wide layers need enough rows to pay
 // for reading their weights. The same for every instruction set, because the loss is summed by
 // chunk.
 template <class T>
 size_t Network<T>::chunk_rows() const {
     size_t units = 0;
     for (const auto& layer : layers) units += 2 * layer.outputs;
-    return std::clamp<size_t>((size_t{1} << 19) / (units * sizeof(T)), 128, 1024) / 8 * 8;
+    return std::clamp<size_t>((size_t{1} << 16) / (units * sizeof(T)), 128, 1024) / 8 * 8;
 }
 
 template <class T>

@@ -133,3 +133,17 @@ def test_memory_is_returned(compiled_level):
 def test_documentation():
     assert "(n, outputs)" in nn.Network.predict.__doc__
     assert nn.Network.predict.__text_signature__ == "($self, X)"
+
+
+@pytest.mark.parametrize("kind", ["plain", "unpickled", "read-only"])
+def test_direct_way(compiled_level, dtype, kind, monkeypatch):
+    """A few rows of the network's dtype do not go through Python."""
+    net = network((3, 4, 2), level=compiled_level, dtype=dtype)
+    X = np.ones((FEW, 3), dtype)
+    if kind == "unpickled":
+        X = pickle.loads(pickle.dumps(X))
+    X.flags.writeable = kind != "read-only"
+    monkeypatch.setattr(nn.Network, "_predict", None)
+    assert net.predict(X).shape == (FEW, 2)
+    with pytest.raises(TypeError, match="not callable"):
+        net.predict(np.ones((FEW + 1, 3), dtype))

@@ -74,7 +74,11 @@ class PythonLevel(Compiled):
 
     @classmethod
     def refusal(cls, workload: Workload) -> str:
-        return "has one thread" if workload.threads > 1 else ""
+        if workload.threads > 1:
+            return "has one thread"
+        if workload.multiply_adds > 1e9 * workload.amount:
+            return "takes minutes for one update"
+        return ""
 
     def prepare(self, level: str) -> None:
         super().prepare("python")
