@@ -268,7 +268,7 @@ def test_training_writes_only_into_its_arrays(problem, compiled_level, dtype, op
 
 
 def images(rng, rows, inputs, dtype):
-    """Most columns zero in all rows, the others now and then, and in places zeros of either sign."""
+    """Most columns zero in all rows, the others now and then; zeros of either sign."""
     X = rng.normal(size=(rows, inputs))
     X[:, rng.random(inputs) < 0.4] = 0
     X *= rng.random((rows, 1 + inputs // 8)).repeat(8, axis=1)[:, :inputs] < 0.3
