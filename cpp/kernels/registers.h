@@ -178,7 +178,7 @@ class RegisterBatch {
 public:
     NNFAST_INLINE explicit RegisterBatch(const TinyTask<T>& task)
         : t(task), hidden(t.net.layers[0]), top(t.net.layers[1]) {
-        each_parameter([this](T& own, T& users) { own = users; });
+        each_parameter([](T& own, T& users) { own = users; });
         double factors[most_factors] = {};
         GradientDescent::factors(t.hyperparameters, t.step, factors);
         factor[0] = static_cast<T>(factors[0]);
