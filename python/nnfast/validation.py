@@ -15,7 +15,7 @@ from nnfast.levels.contract import Architecture, Array
 REAL = (int, float, np.integer, np.floating, np.bool_)
 
 
-# NumPy has one object for each native dtype: an array that has it needs no conversion
+# an array of one of these, in native byte order, needs no conversion
 _NATIVE = {name: np.dtype(name) for name in ("float32", "float64")}
 
 
