@@ -26,7 +26,7 @@ struct Active {
     const size_t* counts;
     size_t inputs;  // room for each list
 
-    const uint32_t* list(size_t i) const { return lists ? lists + i * inputs : nullptr; }
+    const uint32_t* list(size_t i) const { return lists + i * inputs; }
 };
 
 constexpr size_t group_rows = 24;  // whole tiles of every instruction set
@@ -78,9 +78,8 @@ struct WeightGradient {
     const Update<T>* update;
     T* p;
     T* state[most_slots];
-    Active active;  // the other rows of p stay: only for an update without state
-    Packed<T>
-        packed;  // null where packing does not pay; rows also where there are no active inputs
+    Active active;     // the other rows of p stay: only for an update without state
+    Packed<T> packed;  // null where packing does not pay
 };
 
 // A block of z, a or delta with `outputs` real columns

@@ -224,12 +224,9 @@ NNFAST_INLINE void round_factors(const double* hyperparameters, uint64_t t, T* f
     for (size_t i = 0; i < most_factors; ++i) factors[i] = static_cast<T>(exact[i]);
 }
 
-template <class Optimizer, class T>
-void tiny_epochs(const TinyTask<T>& t) {
-    auto* vectors = reinterpret_cast<Vec<T>*>(t.room);
-    const size_t units = t.net.units;
-    const TinyRoom<T> room{vectors, vectors + units, vectors + 2 * units,
-                           reinterpret_cast<T*>(vectors + 2 * units + t.net.outputs)};
+// update(epoch, factors, first, end), which returns its loss, for every batch of every epoch
+template <class Optimizer, class T, class F>
+NNFAST_INLINE void for_updates(const TinyTask<T>& t, F update) {
     uint64_t step = t.step;
     for (size_t epoch = 0; epoch < t.epochs; ++epoch) {
         double loss = 0;
@@ -237,15 +234,25 @@ void tiny_epochs(const TinyTask<T>& t) {
             T factors[most_factors];
             round_factors<Optimizer>(t.hyperparameters, ++step, factors);
             const size_t end = row + t.batch_size < t.last ? row + t.batch_size : t.last;
-            const bool same_rows = epoch > 0 && end - row == t.last - t.first;
-            loss += static_cast<double>(
-                t.batch_size == 1
-                    ? tiny_row<Optimizer, T>(t, factors, room, t.order ? t.order[row] : row)
-                    : tiny_batch<Optimizer, T>(t, factors, room, row, end,
-                                               same_rows && end - row <= lanes<T>));
+            loss += static_cast<double>(update(epoch, factors, row, end));
         }
         t.losses[epoch] += loss;
     }
+}
+
+template <class Optimizer, class T>
+void tiny_epochs(const TinyTask<T>& t) {
+    auto* vectors = reinterpret_cast<Vec<T>*>(t.room);
+    const size_t units = t.net.units;
+    const TinyRoom<T> room{vectors, vectors + units, vectors + 2 * units,
+                           reinterpret_cast<T*>(vectors + 2 * units + t.net.outputs)};
+    for_updates<Optimizer, T>(t, [&](size_t epoch, const T* factors, size_t first, size_t end) {
+        if (t.batch_size == 1)
+            return tiny_row<Optimizer, T>(t, factors, room, t.order ? t.order[first] : first);
+        const bool same_rows = epoch > 0 && end - first == t.last - t.first;
+        return tiny_batch<Optimizer, T>(t, factors, room, first, end,
+                                        same_rows && end - first <= lanes<T>);
+    });
 }
 
 }  // namespace

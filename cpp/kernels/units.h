@@ -156,17 +156,9 @@ NNFAST_INLINE T unit_batch(const TinyTask<T>& t, const T* factors, const UnitRoo
 template <class Optimizer, class T>
 void unit_epochs(const TinyTask<T>& t) {
     const UnitRoom<T> room(t.net, t.room);
-    uint64_t step = t.step;
-    for (size_t epoch = 0; epoch < t.epochs; ++epoch) {
-        double loss = 0;
-        for (size_t row = t.first; row < t.last; row += t.batch_size) {
-            T factors[most_factors];
-            round_factors<Optimizer>(t.hyperparameters, ++step, factors);
-            const size_t end = row + t.batch_size < t.last ? row + t.batch_size : t.last;
-            loss += static_cast<double>(unit_batch<Optimizer, T>(t, factors, room, row, end));
-        }
-        t.losses[epoch] += loss;
-    }
+    for_updates<Optimizer, T>(t, [&](size_t, const T* factors, size_t first, size_t end) {
+        return unit_batch<Optimizer, T>(t, factors, room, first, end);
+    });
 }
 
 }  // namespace
