@@ -1,7 +1,7 @@
 // What is done to every number of a block of z, a or delta: activations, their slopes, losses.
 #pragma once
 
-#include "formulas.h"
+#include "losses.h"
 
 namespace nnfast::NNFAST_ISA {
 namespace {

@@ -4,7 +4,7 @@
 // the thread that computes it do not show in the result.
 #pragma once
 
-#include "formulas.h"
+#include "optimizers.h"
 
 namespace nnfast::NNFAST_ISA {
 namespace {

@@ -1,102 +1,13 @@
-"""The page of mathematics: activations, losses and optimizers, each written once.
-
-Every formula is elementwise and serves plain numbers as well as arrays: `xp` is the module that
-evaluates it, `math` or `numpy`. `cpp/kernels/formulas.h` is the same page for the compiled levels,
-and a test holds the two together.
-
-    x  input of a layer        z  x @ W + b       a  f(z), output of the layer
-    y  target                  g  gradient        p  parameter
-"""
+"""Optimizers that step after every batch, each written once; see `nnfast.formulas`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar
 
-Number = Any  # a float, or a NumPy array of any shape
-
-
-@dataclass(frozen=True)
-class Activation:
-    """An activation `a = value(z)` and its slope `da/dz`, written with the output `a`.
-
-    Where `normalise` is true, a level first subtracts from every row of `z` its log-sum-exp, so
-    that `value = exp` makes the outputs of a row add up to 1 (softmax). Its derivative is then the
-    Jacobian `da_i/dz_j = a_i (δ_ij - a_j)` and `slope` is not used.
-    """
-
-    value: Callable[[Number, Any], Number]
-    slope: Callable[[Number], Number]
-    normalise: bool = False
-
-
-ACTIVATIONS: dict[str, Activation] = {
-    # 1 / (1 + exp(-z)), in the form that cannot overflow
-    "sigmoid": Activation(lambda z, xp: 0.5 + 0.5 * xp.tanh(0.5 * z), lambda a: a * (1 - a)),
-    "tanh": Activation(lambda z, xp: xp.tanh(z), lambda a: 1 - a * a),
-    "relu": Activation(lambda z, xp: z * (z > 0), lambda a: a > 0),
-    "linear": Activation(lambda z, xp: z, lambda a: 0 * a + 1),
-    "softmax": Activation(lambda z, xp: xp.exp(z), lambda a: 0 * a + 1, normalise=True),
-    # Rosenblatt's threshold: 0 at exactly zero
-    "step": Activation(lambda z, xp: (z > 0) * 1.0, lambda a: 0 * a),
-}
-
-
-@dataclass(frozen=True)
-class Loss:
-    """The loss of one output, and its derivative.
-
-    The loss of a sample is the sum of `value` over its outputs (the mean where `mean` is true), the
-    loss of a batch is the mean over its samples. `delta` is `d value / da`; for a loss that belongs
-    to one output activation (`paired`) it is `d value / dz`, in which the slope has cancelled.
-    `targets` names what y may hold: "any" finite number, "unit" [0, 1], "binary" 0 or 1, and
-    "distribution" rows that are not negative and add up to 1.
-    """
-
-    value: Callable[[Number, Number, Number, Any], Number]  # value(z, a, y, xp)
-    delta: Callable[[Number, Number], Number]  # delta(a, y)
-    paired: str | None = None
-    mean: bool = False
-    targets: str = "any"
-
-
-LOSSES: dict[str, Loss] = {
-    "mean_squared_error": Loss(
-        lambda z, a, y, xp: (a - y) * (a - y), lambda a, y: 2 * (a - y), mean=True
-    ),
-    "quadratic": Loss(lambda z, a, y, xp: 0.5 * (a - y) * (a - y), lambda a, y: a - y),
-    # -y log a - (1 - y) log(1 - a) with a = sigmoid(z): max(z, 0) - z y + log(1 + e^-|z|)
-    "binary_cross_entropy": Loss(
-        lambda z, a, y, xp: 0.5 * z + 0.5 * abs(z) - z * y + xp.log1p(xp.exp(-abs(z))),
-        lambda a, y: a - y,
-        paired="sigmoid",
-        targets="unit",
-    ),
-    # -y log a, where the normalised z is log a
-    "cross_entropy": Loss(
-        lambda z, a, y, xp: -y * z, lambda a, y: a - y, paired="softmax", targets="distribution"
-    ),
-    # the perceptron criterion (Rosenblatt 1958): |z| where the output is wrong
-    "perceptron": Loss(
-        lambda z, a, y, xp: (a - y) * z, lambda a, y: a - y, paired="step", targets="binary"
-    ),
-}
-
-# the loss that `loss=None` takes, by the activation of the last layer
-DEFAULT_LOSS: dict[str, str] = {
-    **dict.fromkeys(ACTIVATIONS, "mean_squared_error"),
-    **{loss.paired: name for name, loss in LOSSES.items() if loss.paired},
-}
-
-
-def losses_for(activation: str) -> list[str]:
-    """Names of the losses that a network with this activation in its last layer can have."""
-    if activation == "step":  # its slope is zero: a squared loss could not learn
-        return ["perceptron"]
-    return [name for name, loss in LOSSES.items() if loss.paired in (None, activation)]
+from nnfast.formulas.activations import Number
 
 
 @dataclass(frozen=True)
