@@ -1,5 +1,5 @@
-// Losses, as in python/nnfast/formulas/losses.py, one struct each. A new one is a struct here and its
-// name in the list at the end.
+// Losses, as in python/nnfast/formulas/losses.py, one struct each. A new one is a struct here and
+// its name in the list at the end.
 //
 //   x  input of a layer     z  x W + b     a  f(z), output of the layer     y  target
 //   g  gradient             p  parameter

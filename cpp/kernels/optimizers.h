@@ -1,5 +1,5 @@
-// Optimizers, as in python/nnfast/formulas/optimizers.py, one struct each. A new one is a struct here
-// and its name in the list at the end.
+// Optimizers, as in python/nnfast/formulas/optimizers.py, one struct each. A new one is a struct
+// here and its name in the list at the end.
 //
 //   x  input of a layer     z  x W + b     a  f(z), output of the layer     y  target
 //   g  gradient             p  parameter

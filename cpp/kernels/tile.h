@@ -4,6 +4,7 @@
 // the thread that computes it do not show in the result.
 #pragma once
 
+#include "activations.h"
 #include "optimizers.h"
 
 namespace nnfast::NNFAST_ISA {
