@@ -4,6 +4,7 @@
 // in this file.
 #pragma once
 
+#include "losses.h"
 #include "tile.h"
 
 namespace nnfast::NNFAST_ISA {
