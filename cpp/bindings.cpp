@@ -4,7 +4,11 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <cmath>
+#include <optional>
 #include <string>
 #include <thread>
 #ifdef __GLIBCXX__
@@ -100,7 +104,9 @@ class CompiledNetwork : public RowForward {
 public:
     CompiledNetwork(const std::string& level, const std::vector<size_t>& sizes,
                     const std::vector<std::string>& activations, const std::vector<bool>& biases,
-                    const std::string& loss)
+                    const std::string& loss,
+                    const std::vector<std::array<double, 4>>& regularization,
+                    const std::array<double, 2>& input_noise)
         : network_(make(instruction_set(level), sizes, activations, biases, loss)),
           room_(network_.flat_room()) {
         inputs = network_.layers.front().inputs;
@@ -108,6 +114,11 @@ public:
         // more go faster through `forward`, which first copies all weights
         most_rows = 4;
         dtype = py::dtype::of<T>();
+        if (!regularization.empty() && regularization.size() != network_.layers.size())
+            throw py::value_error("regularization and layers do not belong together");
+        for (const auto& [l1, l2, dropout, max_norm] : regularization)
+            network_.regularization.push_back({l1, l2, dropout, max_norm});
+        network_.input_noise = {input_noise[0], input_noise[1]};
     }
 
     // The interpreter lock is held, so that nobody else uses the room.
@@ -128,26 +139,37 @@ public:
         return result;
     }
 
-    py::tuple loss_and_gradient(const py::array& parameters, const py::array& x, const py::array& y,
-                                size_t threads) const {
+    double loss(const py::array& parameters, const py::array& x, const py::array& y,
+                const std::optional<py::array>& weights, size_t threads) const {
         const T* p = numbers<T>(parameters, {network_.parameter_count}, false);
-        const Data<T> data = make_data(x, y);
+        const Data<T> data = make_data(x, y, weights);
+        double loss = 0;
+        without_gil(p, data.rows,
+                    [&](const T* own) { loss = nnfast::mean_loss(network_, own, data, threads); });
+        return loss;
+    }
+
+    py::tuple loss_and_gradient(const py::array& parameters, const py::array& x, const py::array& y,
+                                const std::optional<py::array>& weights, size_t threads) const {
+        const T* p = numbers<T>(parameters, {network_.parameter_count}, false);
+        const Data<T> data = make_data(x, y, weights);
         py::array_t<T> gradient(static_cast<py::ssize_t>(network_.parameter_count));
         T* gradient_data = gradient.mutable_data();
         double loss = 0;
-        without_gil(p, data.rows, [&](const T* weights) {
-            loss = nnfast::loss_and_gradient(network_, weights, data, gradient_data, threads);
+        without_gil(p, data.rows, [&](const T* own) {
+            loss = nnfast::loss_and_gradient(network_, own, data, gradient_data, threads);
         });
         return py::make_tuple(loss, gradient);
     }
 
-    // `state` has the attributes slots, step and shuffle of nnfast.levels.contract.TrainingState.
-    // Signals reach Python in its main thread only: elsewhere nothing is `interruptible`.
-    py::array_t<double> train(const py::array& parameters, const py::object& state,
-                              const py::array& x, const py::array& y, size_t epochs,
-                              size_t batch_size, const std::string& optimizer,
-                              const std::vector<double>& hyperparameters, bool shuffle,
-                              size_t threads, bool interruptible) const {
+    // The losses, and whether they and the parameters are finite; if not, nothing has changed.
+    // `state` has the attributes of nnfast.levels.contract.TrainingState, `control` those of
+    // Control. Signals reach Python in its main thread only: elsewhere nothing is `interruptible`.
+    py::tuple train(const py::array& parameters, const py::object& state, const py::array& x,
+                    const py::array& y, const std::optional<py::array>& weights, size_t epochs,
+                    size_t batch_size, const std::string& optimizer,
+                    const std::vector<double>& hyperparameters, bool shuffle,
+                    const py::object& control, size_t threads, bool interruptible) const {
         T* p = numbers<T>(parameters, {network_.parameter_count}, true);
         const auto slots = state.attr("slots").cast<py::array>();
         const Optimizer chosen{optimizer.c_str(), hyperparameters.data(), hyperparameters.size()};
@@ -156,25 +178,31 @@ public:
         if (found < 0 || batch_size == 0)
             throw py::value_error("unknown optimizer '" + optimizer + "' or empty batches");
         T* s = numbers<T>(slots, {network_.kernels.slots(found), network_.parameter_count}, true);
-        const Data<T> data = make_data(x, y);
+        const Data<T> data = make_data(x, y, weights);
         py::array_t<double> losses(static_cast<py::ssize_t>(epochs));
         double* losses_data = losses.mutable_data();
 
-        Trainer<T> trainer(network_, chosen, p, s);
+        const size_t updates = (data.rows + batch_size - 1) / batch_size * epochs;
+        Trainer<T> trainer(network_, chosen, make_control(control, updates), data.weights, p, s);
         trainer.step = state.attr("step").cast<uint64_t>();
         trainer.shuffle_state = state.attr("shuffle").cast<uint64_t>();
+        trainer.noise_seed = state.attr("noise").cast<uint64_t>();
         unlocked([&] {
             trainer.run(data, epochs, batch_size, shuffle, threads, losses_data,
                         interruptible ? signalled : never);
         });
-        trainer.finish(p, s);
-        {
+        const bool interrupted = PyErr_Occurred() != nullptr;  // then losses are missing
+        const auto is_finite = [](double loss) { return std::isfinite(loss); };
+        const bool finite =
+            (interrupted || std::all_of(losses_data, losses_data + epochs, is_finite)) &&
+            trainer.finish(p, s);
+        if (finite) {
             py::error_scope pending;
             state.attr("step") = trainer.step;
             state.attr("shuffle") = trainer.shuffle_state;
         }
-        if (PyErr_Occurred()) throw py::error_already_set();
-        return losses;
+        if (interrupted) throw py::error_already_set();
+        return py::make_tuple(losses, finite);
     }
 
 private:
@@ -208,10 +236,21 @@ private:
         return static_cast<size_t>(x.shape(0));
     }
 
-    Data<T> make_data(const py::array& x, const py::array& y) const {
+    Data<T> make_data(const py::array& x, const py::array& y,
+                      const std::optional<py::array>& weights) const {
         const size_t rows = count_rows(x);
         if (rows > UINT32_MAX) throw py::value_error("more than 4,294,967,295 rows");
-        return {numbers<T>(x, {rows, inputs}, false), numbers<T>(y, {rows, outputs}, false), rows};
+        return {numbers<T>(x, {rows, inputs}, false), numbers<T>(y, {rows, outputs}, false),
+                weights ? numbers<T>(*weights, {rows}, false) : nullptr, rows};
+    }
+
+    Control<T> make_control(const py::object& control, size_t updates) const {
+        const py::object rates = control.attr("rates"), factors = control.attr("factors");
+        const auto array = [](const py::object& object) { return object.cast<py::array>(); };
+        return {rates.is_none() ? nullptr : numbers<double>(array(rates), {updates}, false),
+                control.attr("clip_value").cast<double>(), control.attr("clip_norm").cast<double>(),
+                factors.is_none() ? nullptr
+                                  : numbers<T>(array(factors), {network_.parameter_count}, false)};
     }
 
     Network<T> network_;
@@ -229,17 +268,20 @@ void bind_network(py::module_& m, const char* name) {
     using N = CompiledNetwork<T>;
     py::class_<N>(m, name, "Internal; use nnfast.Network.")
         .def(py::init<const std::string&, const std::vector<size_t>&,
-                      const std::vector<std::string>&, const std::vector<bool>&,
-                      const std::string&>(),
+                      const std::vector<std::string>&, const std::vector<bool>&, const std::string&,
+                      const std::vector<std::array<double, 4>>&, const std::array<double, 2>&>(),
              py::arg("level"), py::arg("sizes"), py::arg("activations"), py::arg("biases"),
-             py::arg("loss"))
+             py::arg("loss"), py::arg("regularization") = py::list(),
+             py::arg("input_noise") = py::make_tuple(0.0, 0.0))
         .def("forward", &N::forward, py::arg("parameters"), py::arg("x"), py::arg("threads"))
+        .def("loss", &N::loss, py::arg("parameters"), py::arg("x"), py::arg("y"),
+             py::arg("weights"), py::arg("threads"))
         .def("loss_and_gradient", &N::loss_and_gradient, py::arg("parameters"), py::arg("x"),
-             py::arg("y"), py::arg("threads"))
+             py::arg("y"), py::arg("weights"), py::arg("threads"))
         .def("train", &N::train, py::arg("parameters"), py::arg("state"), py::arg("x"),
-             py::arg("y"), py::arg("epochs"), py::arg("batch_size"), py::arg("optimizer"),
-             py::arg("hyperparameters"), py::arg("shuffle"), py::arg("threads"),
-             py::arg("interruptible") = true);
+             py::arg("y"), py::arg("weights"), py::arg("epochs"), py::arg("batch_size"),
+             py::arg("optimizer"), py::arg("hyperparameters"), py::arg("shuffle"),
+             py::arg("control"), py::arg("threads"), py::arg("interruptible") = true);
 }
 
 py::dict compiled_levels() {

@@ -124,6 +124,7 @@ struct TinyTask {
     FlatNetwork net;
     int optimizer;
     const double* hyperparameters;
+    const double* rates;  // of each update; null for that of the hyperparameters, their first
     uint64_t step;
     T* p;
     T* state[most_slots];
@@ -157,12 +158,16 @@ struct Kernels {
     void (*activate)(int activation, Block<T> z);
     // delta = dLoss/dz from dLoss/da, in place
     void (*through_activation)(int activation, Block<const T> a, T* delta);
-    // The summed loss of z against the targets y; delta = scale dLoss/dz. z is left normalised.
-    T (*loss)(int loss, int activation, Block<T> z, const T* const* y, T scale, T* delta);
+    // The summed loss of z against the targets y, each row's times its weight; delta = scale
+    // dLoss/dz. z is left normalised. weights: null for all 1
+    T (*loss)(int loss, int activation, Block<T> z, const T* const* y, const T* weights, T scale,
+              T* delta);
     // its position; -1 where no optimizer has this name and number of hyperparameters
     int (*find_optimizer)(const char* name, const double* hyperparameters, size_t count);
     size_t (*slots)(int optimizer);
     void (*prepare)(const double* hyperparameters, uint64_t t, Update<T>& update);
+    // An update of n parameters whose gradient is known. All arrays reach to a whole vector.
+    void (*step)(const Update<T>& update, size_t n, const T* gradient, T* p, T* const* state);
     void (*tiny_train)(const TinyTask<T>&);
     // The outputs y of one row x, as `product` and `activate` would give them; false, and nothing
     // done, where a number in x is not finite. room: for the padded units of all layers

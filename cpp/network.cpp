@@ -23,6 +23,13 @@ bool dots_pay(size_t rows, size_t outputs) {
     return rows * (vectors + 4) < outputs / 2 + rows * vectors / 2;
 }
 
+// z *= kept, which lies as z does
+template <class T>
+void thin(const Product<T>& p, const T* kept) {
+    for (size_t r = 0; r < p.rows; ++r)
+        for (size_t c = 0; c < p.columns; ++c) p.z[r * p.z_stride + c] *= kept[r * p.z_stride + c];
+}
+
 }  // namespace
 
 template <class T>
@@ -109,6 +116,24 @@ size_t Network<T>::flat_room() const {
     return units;
 }
 
+template <class T>
+bool Network<T>::drops(size_t k) const {
+    return !regularization.empty() && regularization[k].dropout > 0;
+}
+
+template <class T>
+bool Network<T>::penalises() const {
+    const auto any = [](const Regularization& rule) { return rule.l1 > 0 || rule.l2 > 0; };
+    return std::any_of(regularization.begin(), regularization.end(), any);
+}
+
+template <class T>
+bool Network<T>::is_noisy() const {
+    const auto any = [](const Regularization& rule) { return rule.dropout > 0; };
+    return input_noise.sigma > 0 || input_noise.dropout > 0 ||
+           std::any_of(regularization.begin(), regularization.end(), any);
+}
+
 // Beyond, the sums of the gradient, 64 bytes a parameter, leave the first-level cache.
 template <class T>
 bool Network<T>::is_tiny() const {
@@ -164,15 +189,55 @@ Pass<T>::Pass(const Network<T>& network, const T* weights, size_t rows, bool bac
         packed_delta_ = Buffer<T>(rows * network.kernels.panel * team.size());
         packed_rows_.resize((rows + 1) * (most / 3 + 1) * team.size());
     }
-    for (const auto& layer : network.layers) {
-        const size_t count = rows * layer.stride;
-        Room room{Buffer<T>(count), Buffer<T>(backward ? count : 0), {}, {}};
+    for (size_t k = 0; k < network.layers.size(); ++k) {
+        const size_t stride = network.layers[k].stride, count = rows * stride;
+        const bool drops = backward && network.drops(k);
+        Room room;
+        room.a = Buffer<T>(count);
+        room.delta = Buffer<T>(backward ? count : 0);
+        room.kept = Buffer<T>(drops ? count : 0);
+        room.thinned = Buffer<T>(drops ? count : 0);
         for (size_t r = 0; r < rows; ++r) {
-            room.a_rows.push_back(room.a.get() + r * layer.stride);
-            room.delta_rows.push_back(room.delta.get() + r * layer.stride);
+            room.a_rows.push_back(room.a.get() + r * stride);
+            room.delta_rows.push_back(room.delta.get() + r * stride);
+            if (drops) room.thinned_rows.push_back(room.thinned.get() + r * stride);
         }
         rooms_.push_back(std::move(room));
     }
+    if (backward && (network.input_noise.dropout > 0 || network.input_noise.sigma > 0)) {
+        input_room_.a = Buffer<T>(rows * inputs);
+        input_room_.kept = Buffer<T>(rows * inputs);
+        for (size_t r = 0; r < rows; ++r)
+            input_room_.a_rows.push_back(input_room_.a.get() + r * inputs);
+    }
+}
+
+// x with noise and dropout, in the pass's own memory
+template <class T>
+const T* const* Pass<T>::add_input_noise(const Chunk<T>& chunk) {
+    const size_t inputs = network_.layers.front().inputs;
+    T* a = input_room_.a.get();
+    for (size_t r = 0; r < chunk.rows; ++r)
+        std::memcpy(a + r * inputs, chunk.x[r], inputs * sizeof(T));
+    const auto& rule = network_.input_noise;
+    if (rule.sigma > 0)
+        add_noise<T>(chunk.noise->stream(chunk.noise->streams - 1), rule.sigma,
+                     {chunk.rows, inputs, inputs, a});
+    if (rule.dropout > 0)
+        drop<T>(chunk.noise->stream(0), rule.dropout, {chunk.rows, inputs, inputs, a},
+                input_room_.kept.get(), a);
+    return input_room_.a_rows.data();
+}
+
+template <class T>
+void Pass<T>::drop_outputs(size_t k, const Chunk<T>& chunk) {
+    Room& room = rooms_[k];
+    const auto& layer = network_.layers[k];
+    room.dropped = chunk.noise && network_.drops(k);
+    if (room.dropped)
+        drop<T>(chunk.noise->stream(k + 1), network_.regularization[k].dropout,
+                {chunk.rows, layer.outputs, layer.stride, room.a.get()}, room.kept.get(),
+                room.thinned.get());
 }
 
 // job(member, first, columns) for parts of a layer's columns, one part a member where the work is
@@ -235,22 +300,36 @@ const T* Pass<T>::forward(const T* const* x, size_t rows) {
     return rooms_.back().a.get();
 }
 
+// Forward, up to the summed loss and the last layer's delta
 template <class T>
-double Pass<T>::backpropagate(const T* const* x, const T* const* y, size_t rows, T scale,
-                              const WeightGradient<T>& target) {
+double Pass<T>::run_to_loss(const Chunk<T>& chunk, T scale) {
     const size_t top = rooms_.size() - 1;
-    find_active(x, rows);
-    for (size_t k = 0; k <= top; ++k)
-        run_layer(k, k == 0 ? x : rooms_[k - 1].a_rows.data(), rows, k < top);
-    const auto& output = network_.layers[top];
-    const T loss = network_.kernels.loss(network_.loss, output.activation,
-                                         {rows, output.outputs, output.stride, rooms_[top].a.get()},
-                                         y, scale, rooms_[top].delta.get());
-    for (size_t k = rooms_.size(); k-- > 0;) {
-        if (k > 0) run_layer_back(k, rows);
-        find_gradient(k, k == 0 ? x : rooms_[k - 1].a_rows.data(), rows, target);
+    inputs_ = chunk.noise && input_room_.a.size() > 0 ? add_input_noise(chunk) : chunk.x;
+    find_active(inputs_, chunk.rows);
+    for (size_t k = 0; k <= top; ++k) {
+        run_layer(k, inputs_of(k), chunk.rows, k < top);
+        if (k < top) drop_outputs(k, chunk);
     }
-    return static_cast<double>(loss);
+    const auto& output = network_.layers[top];
+    const Block<T> z{chunk.rows, output.outputs, output.stride, rooms_[top].a.get()};
+    return static_cast<double>(network_.kernels.loss(network_.loss, output.activation, z, chunk.y,
+                                                     chunk.weights, scale,
+                                                     rooms_[top].delta.get()));
+}
+
+template <class T>
+double Pass<T>::loss(const Chunk<T>& chunk) {
+    return run_to_loss(chunk, T(1));
+}
+
+template <class T>
+double Pass<T>::backpropagate(const Chunk<T>& chunk, T scale, const WeightGradient<T>& target) {
+    const double loss = run_to_loss(chunk, scale);
+    for (size_t k = rooms_.size(); k-- > 0;) {
+        if (k > 0) run_layer_back(k, chunk.rows);
+        find_gradient(k, inputs_of(k), chunk.rows, target);
+    }
+    return loss;
 }
 
 // delta of the layer below = (delta W^T) * slope, from the weights before their update
@@ -282,6 +361,7 @@ void Pass<T>::run_layer_back(size_t k, size_t rows) {
                   p.w = wt;
                   kernels.product(p);
               }
+              if (rooms_[k - 1].dropped) thin(p, rooms_[k - 1].kept.get() + first);
               if (!by_row)
                   kernels.through_activation(
                       below.activation, {rows, columns, below.stride, a + first}, delta + first);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels.h"
+#include "noise.h"
 #include "team.h"
 
 namespace nnfast {
@@ -21,6 +22,15 @@ struct Layer {
     size_t width;   // outputs, padded to whole vectors
     size_t stride;  // from row to row of activations and deltas
     size_t start;   // where W (inputs + 1, width), in panels, starts in a padded array
+};
+
+// What keeps a layer from fitting noise, as in levels/contract.py
+struct Regularization {
+    double l1, l2, dropout, max_norm;
+};
+
+struct InputNoise {
+    double dropout, sigma;
 };
 
 template <class T>
@@ -43,6 +53,11 @@ struct Network {
     bool forward_rows(const T* parameters, const T* x, size_t rows, T* room, T* y) const;
     size_t flat_room() const;
 
+    // Whether an update drops outputs of layer k, penalises weights, or uses random numbers
+    bool drops(size_t k) const;
+    bool penalises() const;
+    bool is_noisy() const;
+
     // Narrow enough for the kernels that take a sample per lane.
     bool is_tiny() const;
 
@@ -58,6 +73,8 @@ struct Network {
     int loss;
     size_t parameter_count = 0;
     size_t padded_count = 0;
+    std::vector<Regularization> regularization;  // of each layer; none where it is empty
+    InputNoise input_noise{};
 };
 
 // Zeroed memory that starts on a cache line.
@@ -74,6 +91,16 @@ private:
     T* data_;
 };
 
+// The rows of a chunk
+template <class T>
+struct Chunk {
+    const T* const* x;
+    const T* const* y;
+    const T* weights;  // of the rows' losses; null for all 1
+    size_t rows;
+    const Noise* noise;  // null for none
+};
+
 template <class T>
 class Pass {
 public:
@@ -83,12 +110,23 @@ public:
     // The last layer's outputs, (rows, stride of the last layer).
     const T* forward(const T* const* x, size_t rows);
 
-    // Summed loss of the rows. The gradient of scale * loss goes where `target` says: its fields
-    // gradient, resume, update, p and state are used, pointers at the start of padded arrays.
-    double backpropagate(const T* const* x, const T* const* y, size_t rows, T scale,
-                         const WeightGradient<T>& target);
+    // Summed loss of the rows.
+    double loss(const Chunk<T>& chunk);
+
+    // The same; the gradient of scale * loss goes where `target` says: its fields gradient, resume,
+    // update, p and state are used, pointers at the start of padded arrays.
+    double backpropagate(const Chunk<T>& chunk, T scale, const WeightGradient<T>& target);
 
 private:
+    double run_to_loss(const Chunk<T>& chunk, T scale);
+    const T* const* add_input_noise(const Chunk<T>& chunk);
+    void drop_outputs(size_t k, const Chunk<T>& chunk);
+    // what layer k reads
+    const T* const* inputs_of(size_t k) const {
+        if (k == 0) return inputs_;
+        const Room& below = rooms_[k - 1];
+        return below.dropped ? below.thinned_rows.data() : below.a_rows.data();
+    }
     void run_layer(size_t k, const T* const* x, size_t rows, bool activate);
     void find_active(const T* const* x, size_t rows);
     void run_layer_back(size_t k, size_t rows);
@@ -96,15 +134,19 @@ private:
     template <class Job>
     void share(size_t work, size_t width, const Job& job);
 
+    // thinned: a without what dropout drops
     struct Room {
-        Buffer<T> a, delta;
-        std::vector<const T*> a_rows, delta_rows;
+        Buffer<T> a, delta, kept, thinned;
+        std::vector<const T*> a_rows, delta_rows, thinned_rows;
+        bool dropped = false;  // in the present chunk
     };
 
     const Network<T>& network_;
     const T* weights_;
     Team& team_;
     std::vector<Room> rooms_;
+    Room input_room_;  // for noise
+    const T* const* inputs_ = nullptr;
     Buffer<T> transposed_;
     // for the weight gradient of each member
     Buffer<T> packed_x_, packed_delta_;

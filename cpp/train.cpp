@@ -26,19 +26,25 @@ public:
           outputs_(network.layers.back().outputs),
           data_(data),
           x(most),
-          y(most) {}
+          y(most),
+          weights_(data.weights ? most : 0) {}
 
     void select(const uint32_t* order, size_t first, size_t rows) {
         point_at_rows(data_.x, inputs_, order, first, rows, x.data());
         point_at_rows(data_.y, outputs_, order, first, rows, y.data());
+        for (size_t r = 0; data_.weights && r < rows; ++r)
+            weights_[r] = data_.weights[order ? order[first + r] : first + r];
+    }
+
+    Chunk<T> chunk(size_t rows, const Noise* noise = nullptr) const {
+        return {x.data(), y.data(), data_.weights ? weights_.data() : nullptr, rows, noise};
     }
 
 private:
     size_t inputs_, outputs_;
     Data<T> data_;
-
-public:
     std::vector<const T*> x, y;
+    std::vector<T> weights_;
 };
 
 // Durstenfeld (1964)
@@ -80,6 +86,24 @@ size_t team_size(size_t threads, size_t work) {
 }  // namespace
 
 template <class T>
+double mean_loss(const Network<T>& network, const T* parameters, const Data<T>& data,
+                 size_t threads) {
+    const size_t most = std::min(network.chunk_rows(), data.rows);
+    Buffer<T> weights(network.padded_count);
+    network.pack(parameters, weights.get());
+    Team team(team_size(threads, most * network.work()));
+    Pass<T> pass(network, weights.get(), most, true, team);
+    Rows<T> rows(network, data, most);
+    double loss = 0;
+    for (size_t first = 0; first < data.rows; first += most) {
+        const size_t count = std::min(most, data.rows - first);
+        rows.select(nullptr, first, count);
+        loss += pass.loss(rows.chunk(count));
+    }
+    return loss / static_cast<double>(data.rows);
+}
+
+template <class T>
 double loss_and_gradient(const Network<T>& network, const T* parameters, const Data<T>& data,
                          T* gradient, size_t threads) {
     const size_t most = std::min(network.chunk_rows(), data.rows);
@@ -96,10 +120,11 @@ double loss_and_gradient(const Network<T>& network, const T* parameters, const D
         WeightGradient<T> target{};
         target.gradient = padded_gradient.get();
         target.resume = first > 0;
-        loss += pass.backpropagate(rows.x.data(), rows.y.data(), count, scale, target);
+        loss += pass.backpropagate(rows.chunk(count), scale, target);
     }
     network.unpack(padded_gradient.get(), gradient);
-    return loss / static_cast<double>(data.rows);
+    add_penalty(network, parameters, gradient);
+    return loss / static_cast<double>(data.rows) + penalty(network, parameters);
 }
 
 template <class T>
@@ -135,32 +160,52 @@ void forward(const Network<T>& network, const T* parameters, const T* x, size_t 
 }
 
 template <class T>
-Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer, const T* parameters,
-                    const T* slots)
+Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer,
+                    const Control<T>& control, bool weighted, const T* parameters, const T* slots)
     : network_(network),
       optimizer_(optimizer),
-      tiny_(network.is_tiny()),
-      weights_(tiny_ ? network.parameter_count + tiny_padding : network.padded_count) {
-    const auto copy = [&](const T* from, T* to) {
-        tiny_ ? std::copy_n(from, network.parameter_count, to), void() : network.pack(from, to);
+      control_(control),
+      way_(weighted || !network.regularization.empty() || network.is_noisy() ||
+                   control.clip_value > 0 || control.clip_norm > 0 || control.factors
+               ? Way::controlled
+           : network.is_tiny() ? Way::tiny
+                               : Way::fused) {
+    const size_t count = way_ == Way::fused ? network.padded_count : network.parameter_count;
+    const auto copy = [&](const T* from) {
+        Buffer<T> to(count + tiny_padding);
+        way_ == Way::fused ? network.pack(from, to.get())
+                           : void(std::copy_n(from, network.parameter_count, to.get()));
+        return to;
     };
     update_.optimizer =
         network.kernels.find_optimizer(optimizer.name, optimizer.hyperparameters, optimizer.count);
     slots_ = network.kernels.slots(update_.optimizer);
-    copy(parameters, weights_.get());
-    for (size_t s = 0; s < slots_; ++s) {
-        state_.emplace_back(tiny_ ? network.parameter_count + tiny_padding : network.padded_count);
-        copy(slots + s * network.parameter_count, state_.back().get());
+    weights_ = copy(parameters);
+    for (size_t s = 0; s < slots_; ++s) state_.push_back(copy(slots + s * network.parameter_count));
+    if (way_ == Way::controlled) {
+        padded_ = Buffer<T>(network.padded_count);
+        gradient_ = Buffer<T>(count + tiny_padding);
+        old_ = Buffer<T>(count);
+        network.pack(parameters, padded_.get());
     }
 }
 
 template <class T>
-void Trainer<T>::finish(T* parameters, T* slots) const {
-    const auto copy = [&](const T* from, T* to) {
-        tiny_ ? std::copy_n(from, network_.parameter_count, to), void() : network_.unpack(from, to);
+bool Trainer<T>::finish(T* parameters, T* slots) const {
+    const auto is_finite = [](const Buffer<T>& buffer) {
+        // a number that is not finite makes its difference to itself NaN
+        T sum = 0;
+        for (size_t i = 0; i < buffer.size(); ++i) sum += buffer.get()[i] - buffer.get()[i];
+        return sum == 0;
     };
-    copy(weights_.get(), parameters);
-    for (size_t s = 0; s < slots_; ++s) copy(state_[s].get(), slots + s * network_.parameter_count);
+    if (!is_finite(weights_) || !std::all_of(state_.begin(), state_.end(), is_finite)) return false;
+    const auto copy = [&](const Buffer<T>& from, T* to) {
+        way_ == Way::fused ? network_.unpack(from.get(), to)
+                           : void(std::copy_n(from.get(), network_.parameter_count, to));
+    };
+    copy(weights_, parameters);
+    for (size_t s = 0; s < slots_; ++s) copy(state_[s], slots + s * network_.parameter_count);
+    return true;
 }
 
 template <class T>
@@ -178,7 +223,7 @@ void Trainer<T>::run(const Data<T>& data, size_t epochs, size_t batch_size, bool
     batch_size = std::min(batch_size, data.rows);
     Watch watch(interrupted);
     const Plan plan{data, epochs, batch_size, shuffle && batch_size < data.rows, losses, watch};
-    tiny_ ? run_tiny(plan) : run_chunks(plan, threads);
+    way_ == Way::tiny ? run_tiny(plan) : run_chunks(plan, threads);
 }
 
 // Many epochs, or a part of one, in each call of the kernel, about a millisecond long.
@@ -217,6 +262,7 @@ void Trainer<T>::run_tiny(const Plan& plan) {
             task.first = first * batch;
             task.last = std::min(last * batch, rows);
             task.step = step;
+            task.rates = control_.rates ? control_.rates + epoch * batches + first : nullptr;
             kernels.tiny_train(task);
             step += (last - first) * task.epochs;
         }
@@ -229,19 +275,22 @@ void Trainer<T>::run_chunks(const Plan& plan, size_t threads) {
     const auto& data = plan.data;
     const size_t batch_size = plan.batch_size, work = network_.work();
     const size_t most = std::min(network_.chunk_rows(), batch_size);
+    const bool controlled = way_ == Way::controlled;
     Team team(team_size(threads, most * work));
-    Pass<T> pass(network_, weights_.get(), most, true, team);
+    Pass<T> pass(network_, controlled ? padded_.get() : weights_.get(), most, true, team);
     Rows<T> rows(network_, data, most);
-    Buffer<T> gradient(batch_size > most ? network_.padded_count : 0);
+    Buffer<T> gradient(controlled || batch_size > most ? network_.padded_count : 0);
     std::vector<uint32_t> order(plan.shuffle ? data.rows : 0);
+    size_t updates = 0;
 
     for (size_t epoch = 0; epoch < plan.epochs; ++epoch) {
         if (plan.shuffle) shuffle_rows(order, shuffle_state);
         double loss = 0;
+        const double penalties = controlled ? penalty(network_, weights_.get()) : 0;
         for (size_t start = 0; start < data.rows; start += batch_size) {
             const size_t end = std::min(start + batch_size, data.rows);
             const T scale = T(1) / static_cast<T>(end - start);
-            network_.kernels.prepare(optimizer_.hyperparameters, step + 1, update_);
+            prepare_update(updates);
             for (size_t first = start; first < end; first += most) {
                 const size_t count = std::min(most, end - first);
                 // an update that is given up here has changed nothing yet
@@ -250,18 +299,49 @@ void Trainer<T>::run_chunks(const Plan& plan, size_t threads) {
                 WeightGradient<T> target{};
                 target.gradient = gradient.get();
                 target.resume = first > start;
-                target.update = first + count == end ? &update_ : nullptr;
+                target.update = !controlled && first + count == end ? &update_ : nullptr;
                 target.p = weights_.get();
                 for (size_t s = 0; s < slots_; ++s) target.state[s] = state_[s].get();
-                loss += pass.backpropagate(rows.x.data(), rows.y.data(), count, scale, target);
+                const Noise noise{noise_seed, step, network_.layers.size() + 2, first - start};
+                const bool noisy = controlled && network_.is_noisy();
+                loss +=
+                    pass.backpropagate(rows.chunk(count, noisy ? &noise : nullptr), scale, target);
             }
+            if (controlled) update_controlled(gradient);
             ++step;
+            ++updates;
         }
-        plan.losses[epoch] = loss / static_cast<double>(data.rows);
+        plan.losses[epoch] = loss / static_cast<double>(data.rows) + penalties;
     }
 }
 
+// The factors of update number `number` of this call
+template <class T>
+void Trainer<T>::prepare_update(size_t number) {
+    if (!control_.rates)
+        return network_.kernels.prepare(optimizer_.hyperparameters, step + 1, update_);
+    std::vector<double> own(optimizer_.hyperparameters,
+                            optimizer_.hyperparameters + optimizer_.count);
+    own[0] = control_.rates[number];
+    network_.kernels.prepare(own.data(), step + 1, update_);
+}
+
+template <class T>
+void Trainer<T>::update_controlled(Buffer<T>& padded_gradient) {
+    const size_t count = network_.parameter_count;
+    T *g = gradient_.get(), *p = weights_.get(), *state[most_slots] = {};
+    for (size_t s = 0; s < slots_; ++s) state[s] = state_[s].get();
+    network_.unpack(padded_gradient.get(), g);
+    add_penalty(network_, p, g);
+    clip(network_, control_, g);
+    std::copy_n(p, count, old_.get());
+    network_.kernels.step(update_, count, g, p, state);
+    settle(network_, control_, old_.get(), p);
+    network_.pack(p, padded_.get());
+}
+
 #define NNFAST_INSTANTIATE(T)                                                                   \
+    template double mean_loss(const Network<T>&, const T*, const Data<T>&, size_t);             \
     template double loss_and_gradient(const Network<T>&, const T*, const Data<T>&, T*, size_t); \
     template void forward(const Network<T>&, const T*, const T*, size_t, T*, size_t);           \
     template class Trainer<T>;

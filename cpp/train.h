@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "control.h"
 #include "network.h"
 
 namespace nnfast {
@@ -16,12 +17,18 @@ struct Optimizer {
 
 template <class T>
 struct Data {
-    const T* x;  // (rows, inputs)
-    const T* y;  // (rows, outputs)
+    const T* x;        // (rows, inputs)
+    const T* y;        // (rows, outputs)
+    const T* weights;  // (rows), of the rows' losses; null for all 1
     size_t rows;
 };
 
-// The whole of `data`, in chunks: its mean loss; the gradient, in the user's layout, of that mean.
+// The mean loss of the whole of `data`, in chunks.
+template <class T>
+double mean_loss(const Network<T>& network, const T* parameters, const Data<T>& data,
+                 size_t threads);
+
+// The same with the penalties added; and the gradient of that, in the user's layout.
 template <class T>
 double loss_and_gradient(const Network<T>& network, const T* parameters, const Data<T>& data,
                          T* gradient, size_t threads);
@@ -36,46 +43,53 @@ template <class T>
 class Trainer {
 public:
     // Copies parameters and the optimizer's state (slots, parameters) from the user's arrays.
-    Trainer(const Network<T>& network, const Optimizer& optimizer, const T* parameters,
-            const T* slots);
+    Trainer(const Network<T>& network, const Optimizer& optimizer, const Control<T>& control,
+            bool weighted, const T* parameters, const T* slots);
 
     // Trains on; losses[epoch] is the mean over its rows, each batch measured before its update.
     // `interrupted` is asked about every 50 ms; true ends the training between two updates.
     void run(const Data<T>& data, size_t epochs, size_t batch_size, bool shuffle, size_t threads,
              double* losses, const std::function<bool()>& interrupted);
 
-    // Copies the results back.
-    void finish(T* parameters, T* slots) const;
+    // Copies the results back, unless a number in them is not finite: false.
+    bool finish(T* parameters, T* slots) const;
 
     uint64_t step = 0;           // updates made
     uint64_t shuffle_state = 0;  // of the generator below
+    uint64_t noise_seed = 0;
 
 private:
+    // where the weights lie and who changes them
+    enum class Way {
+        tiny,        // as they are; the kernels that take a whole training
+        fused,       // padded; the weight gradient's tiles
+        controlled,  // as they are, and padded for the passes; step by step, with `Control`
+    };
     struct Plan;
     void run_tiny(const Plan& plan);
     void run_chunks(const Plan& plan, size_t threads);
+    void prepare_update(size_t number);
+    void update_controlled(Buffer<T>& padded_gradient);
 
     const Network<T>& network_;
     const Optimizer optimizer_;
+    const Control<T> control_;
     Update<T> update_{};
-    const bool tiny_;
+    const Way way_;
     size_t slots_;
-    Buffer<T> weights_;  // padded as network_.pack does, or as they are for tiny networks
+    Buffer<T> weights_;  // padded as network_.pack does, or as they are
     std::vector<Buffer<T>> state_;
+    Buffer<T> padded_, gradient_, old_;  // for the controlled way
 };
 
-// SplitMix64 (Steele, Lea & Flood, 2014)
+// SplitMix64
 class Generator {
 public:
     explicit Generator(uint64_t& state) : state_(state) {}
 
     // a number below n, from the upper half of the next output
     uint32_t below(uint32_t n) {
-        uint64_t u = state_ += 0x9E3779B97F4A7C15;
-        u = (u ^ (u >> 30)) * 0xBF58476D1CE4E5B9;
-        u = (u ^ (u >> 27)) * 0x94D049BB133111EB;
-        u = (u ^ (u >> 31)) >> 32;
-        return static_cast<uint32_t>((u * n) >> 32);
+        return static_cast<uint32_t>(((mix(state_ += gamma) >> 32) * n) >> 32);
     }
 
 private:

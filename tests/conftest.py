@@ -12,6 +12,7 @@ import nnfast
 from nnfast import levels
 from nnfast.formulas import ACTIVATIONS, LOSSES, OPTIMIZERS, SGD, Adam, losses_for
 from nnfast.levels.compiled import SUPPORTED
+from nnfast.levels.contract import NO_CONTROL
 
 LEVELS = levels.available()
 COMPILED = [name for name in LEVELS if name in SUPPORTED]
@@ -88,6 +89,7 @@ class Problem:
     X: Any
     Y: Any
     shuffle_seed: int = 0x0123456789ABCDEF
+    sample_weight: Any = None
 
     def on(self, level):
         return levels.LEVELS[level](self.architecture)
@@ -97,10 +99,21 @@ class Problem:
         return np.asarray(self.on(level).forward(self.parameters, X), self.architecture.dtype)
 
     def loss_and_gradient(self, level):
-        loss, gradient = self.on(level).loss_and_gradient(self.parameters, self.X, self.Y)
+        loss, gradient = self.on(level).loss_and_gradient(
+            self.parameters, self.X, self.Y, self.sample_weight
+        )
         return float(loss), np.asarray(gradient, self.architecture.dtype)
 
-    def train(self, level, optimizer, *, calls=(1,), batch_size=None, shuffle=True):
+    def train(
+        self,
+        level,
+        optimizer,
+        *,
+        calls=(1,),
+        batch_size=None,
+        shuffle=True,
+        control=NO_CONTROL,
+    ):
         """(parameters, state, losses) after one call of `train` for each number of epochs."""
         parameters = self.parameters.copy()
         state = levels.TrainingState.fresh(self.architecture, optimizer, self.shuffle_seed)
@@ -112,10 +125,12 @@ class Problem:
                 state,
                 self.X,
                 self.Y,
+                self.sample_weight,
                 epochs=epochs,
                 batch_size=batch_size or len(self.X),
                 optimizer=optimizer,
                 shuffle=shuffle,
+                control=control,
             )
         return parameters, state, losses
 

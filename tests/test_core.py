@@ -16,6 +16,7 @@ import nnfast
 from nnfast import _core
 from nnfast.formulas import OPTIMIZERS, SGD, hyperparameters
 from nnfast.levels import TrainingState
+from nnfast.levels.contract import NO_CONTROL
 
 STUB = Path(nnfast.__file__).with_name("_core.pyi")
 
@@ -93,13 +94,13 @@ def make_core(compiled_level, dtype, **changes):
 
 
 def arrays(dtype):
-    shapes = {"parameters": (COUNT,), "x": (5, 3), "y": (5, 2)}
+    shapes = {"parameters": (COUNT,), "x": (5, 3), "y": (5, 2), "weights": (5,)}
     return {name: np.ones(shape, dtype) for name, shape in shapes.items()}
 
 
 def train(core, given, slots, **changes):
     momentum = SGD(0.1, momentum=0.5)
-    options = {"epochs": 1, "batch_size": 2, "shuffle": True, "threads": 1}
+    options = {"epochs": 1, "batch_size": 2, "shuffle": True, "control": NO_CONTROL, "threads": 1}
     options |= {"optimizer": momentum.name, "hyperparameters": hyperparameters(momentum)}
     return core.train(**given, state=TrainingState(slots, 0, 1), **{**options, **changes})
 
@@ -129,7 +130,7 @@ every_mistake = pytest.mark.parametrize("mistake", WRONG)
 
 
 @every_mistake
-@pytest.mark.parametrize("name", ["parameters", "x", "y", "slots"])
+@pytest.mark.parametrize("name", ["parameters", "x", "y", "weights", "slots"])
 def test_wrong_arrays_are_refused(compiled_level, dtype, name, mistake):
     core, given = make_core(compiled_level, dtype), arrays(dtype)
     slots = np.zeros((1, COUNT), dtype)
@@ -219,10 +220,12 @@ CHILD = """
 import numpy as np
 from nnfast import _core
 from nnfast.levels import TrainingState
+from nnfast.levels.contract import NO_CONTROL
 core = _core.Network64("{level}", [2, 1], ["tanh"], [True], "quadratic")
 state = TrainingState(np.zeros(({slots}, 3)), 0, 1)
 try:
-    core.train(np.ones(3), state, np.ones((2, 2)), np.ones((2, 1)), 1, 1, "{name}", [], False, 1)
+    core.train(np.ones(3), state, np.ones((2, 2)), np.ones((2, 1)), None, 1, 1, "{name}", [],
+               False, NO_CONTROL, 1)
 except ValueError:
     print("refused")
 """

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import nnfast
 from nnfast import levels
 from nnfast.formulas import ACTIVATIONS, SGD, Adam, losses_for
 from nnfast.levels import numpy_arrays, pure_python
@@ -229,12 +230,17 @@ def test_infinite_logits_saturate(problem, level, dtype, name, expected):
 
 
 @pytest.mark.parametrize("loss", ["mean_squared_error", "quadratic"])
-def test_divergence_ends_in_infinity_not_in_an_exception(problem, level, dtype, loss):
+def test_divergence_changes_nothing(problem, level, dtype, loss):
     case = problem((2, 3, 1), "linear", loss, dtype=dtype)
-    with np.errstate(all="ignore"):
-        parameters, _, losses = case.train(level, SGD(1e3), calls=(200,))
-    assert not np.isfinite(losses[-1])
-    assert not np.isfinite(parameters).all()
+    parameters, optimizer = case.parameters.copy(), SGD(30.0, momentum=0.9)
+    state = levels.TrainingState.fresh(case.architecture, optimizer, 7)
+    options = {"batch_size": 2, "optimizer": optimizer, "shuffle": True, "epochs": 200}
+    with pytest.raises(nnfast.DivergenceError) as caught:
+        case.on(level).train(parameters, state, case.X, case.Y, **options)
+    assert np.isfinite(caught.value.losses[0])
+    assert not np.isfinite(caught.value.losses[-1])
+    np.testing.assert_array_equal(parameters, case.parameters)
+    assert (state.step, state.shuffle, abs(state.slots).max()) == (0, 7, 0)
 
 
 # Order of the rows

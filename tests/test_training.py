@@ -432,3 +432,39 @@ def test_durations(capsys, clock, seconds, text):
     progress.start = clock.now - seconds
     progress.update(1, 1.0)
     assert capsys.readouterr().out.startswith(f"epoch 1/1 {text} - {text}/epoch")
+
+
+# Divergence
+
+
+def test_divergence_is_said_and_undone(level, dtype):
+    """The network is back at the weights of an epoch whose loss was finite."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(8, 3)), rng.normal(size=(8, 1))
+    net = nn.Network([3, nn.Dense(1, "linear")], seed=0, dtype=dtype, level=level)
+    twin = net.copy()
+    with pytest.raises(
+        nn.DivergenceError, match=r"diverged in epoch \d+; the last .* loss was"
+    ) as caught:
+        net.fit(X, y, epochs=1000, batch_size=None, optimizer=nn.SGD(5.0))
+    losses = caught.value.losses
+    assert np.isfinite(losses).all()
+    assert len(losses) > 3
+    twin.fit(X, y, epochs=len(losses), batch_size=None, optimizer=nn.SGD(5.0))
+    np.testing.assert_array_equal(net.parameters, twin.parameters)
+    assert np.isfinite(net.evaluate(X, y)["loss"])
+    assert net.training_state.step == len(losses)
+
+
+def test_nan_found_in_training_changes_nothing(level):
+    net = nn.Network([3, nn.Dense(1, "linear")], level=level)
+    X, y = np.ones((8, 3)), np.ones((8, 1))
+    net.fit(X, y, optimizer=nn.SGD(0.1, momentum=0.5))
+    before, state = net.parameters.copy(), net.training_state
+    for bad in (np.nan, np.inf):
+        X[3, 1] = bad
+        with pytest.raises(ValueError, match=r"X\[3, 1\] is"):
+            net.fit(X, y, epochs=5, optimizer="adam")
+    np.testing.assert_array_equal(net.parameters, before)
+    assert net.training_state is state
+    assert net.optimizer == nn.SGD(0.1, momentum=0.5)

@@ -98,7 +98,7 @@ void through_activation(int activation, Block<const T> a, T* delta) {
 }
 
 template <class L, class F, class T>
-T loss_of(Block<T> z, const T* const* y, T scale, T* delta) {
+T loss_of(Block<T> z, const T* const* y, const T* weights, T scale, T* delta) {
     if constexpr (Same<F, Softmax>::value) normalise(z);
     const T factor = L::mean ? scale / T(z.outputs) : scale;
     Sum<T> sum;
@@ -113,8 +113,15 @@ T loss_of(Block<T> z, const T* const* y, T scale, T* delta) {
         }
         const Vec<T> logit = piece.read(z.data);
         const Vec<T> a = F::template value<T>(logit);
-        sum.add(j, keep_first<T>(L::template value<T>(logit, a, target), piece.count));
+        Vec<T> value = L::template value<T>(logit, a, target);
         Vec<T> d = L::template delta<T>(a, target) * fill(factor);
+        if (weights) {
+            const Vec<T> weight =
+                piece.stride == 1 ? fill(weights[row]) : load_first(weights + row, piece.count);
+            value = value * weight;
+            d = d * weight;
+        }
+        sum.add(j, keep_first<T>(value, piece.count));
         if constexpr (Same<typename L::Paired, Unpaired>::value && !Same<F, Softmax>::value)
             d = d * F::template slope<T>(a);
         piece.write(delta, keep_first<T>(d, piece.count));
@@ -127,16 +134,18 @@ T loss_of(Block<T> z, const T* const* y, T scale, T* delta) {
 }
 
 template <class T>
-T loss(int loss, int activation, Block<T> z, const T* const* y, T scale, T* delta) {
+T loss(int loss, int activation, Block<T> z, const T* const* y, const T* weights, T scale,
+       T* delta) {
     T total = 0;
     Losses::visit(loss, [&](auto l) {
         using L = decltype(l);
         using Paired = typename L::Paired;
         if constexpr (Same<Paired, Unpaired>::value)
-            Activations::visit(
-                activation, [&](auto f) { total = loss_of<L, decltype(f)>(z, y, scale, delta); });
+            Activations::visit(activation, [&](auto f) {
+                total = loss_of<L, decltype(f)>(z, y, weights, scale, delta);
+            });
         else
-            total = loss_of<L, Paired>(z, y, scale, delta);
+            total = loss_of<L, Paired>(z, y, weights, scale, delta);
     });
     return total;
 }

@@ -39,6 +39,15 @@ void prepare(const double* hyperparameters, uint64_t t, Update<T>& update) {
     for (size_t i = 0; i < most_factors; ++i) update.factors[i] = static_cast<T>(factors[i]);
 }
 
+template <class T>
+void step(const Update<T>& update, size_t n, const T* gradient, T* p, T* const* state) {
+    WeightGradient<T> g{};
+    g.update = &update;
+    g.p = p;
+    for (size_t s = 0; s < slots(update.optimizer); ++s) g.state[s] = state[s];
+    update_block(g, 0, n, gradient);
+}
+
 constexpr const char* functions[] = {"exp", "log", "log1p", "sigmoid", "tanh"};
 
 template <class T>
@@ -70,6 +79,7 @@ constexpr Kernels<T> kernels = {
     find_optimizer,
     slots,
     prepare<T>,
+    step<T>,
     tiny_train<T>,
     forward_row<T>,
     evaluate<T>,

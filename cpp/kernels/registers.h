@@ -312,7 +312,7 @@ void register_batch_epochs(const TinyTask<T>& t) {
 template <class T>
 void tiny_train(const TinyTask<T>& t) {
     const bool smallest = fits_registers(t);
-    if (smallest && lanes<T> >= most_units && t.batch_size <= lanes<T>)
+    if (smallest && !t.rates && lanes<T> >= most_units && t.batch_size <= lanes<T>)
         return t.batch_size == 1 ? register_epochs(t) : register_batch_epochs<T, most_units>(t);
     Optimizers::visit(t.optimizer, [&](auto optimizer) {
         using Optimizer = decltype(optimizer);

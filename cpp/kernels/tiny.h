@@ -217,11 +217,18 @@ NNFAST_INLINE T tiny_batch(const TinyTask<T>& t, const T* factors, const TinyRoo
     return loss.total();
 }
 
-// The factors of update number t, rounded to T
+// The factors of update number t, rounded to T; rate: its learning rate, or null
 template <class Optimizer, class T>
-NNFAST_INLINE void round_factors(const double* hyperparameters, uint64_t t, T* factors) {
+NNFAST_INLINE void round_factors(const double* hyperparameters, const double* rate, uint64_t t,
+                                 T* factors) {
     double exact[most_factors] = {};
-    Optimizer::factors(hyperparameters, t, exact);
+    if (rate) {
+        double own[Optimizer::hyperparameters] = {*rate};
+        for (size_t i = 1; i < Optimizer::hyperparameters; ++i) own[i] = hyperparameters[i];
+        Optimizer::factors(own, t, exact);
+    } else {
+        Optimizer::factors(hyperparameters, t, exact);
+    }
     for (size_t i = 0; i < most_factors; ++i) factors[i] = static_cast<T>(exact[i]);
 }
 
@@ -229,11 +236,13 @@ NNFAST_INLINE void round_factors(const double* hyperparameters, uint64_t t, T* f
 template <class Optimizer, class T, class F>
 NNFAST_INLINE void for_updates(const TinyTask<T>& t, F update) {
     uint64_t step = t.step;
+    const double* rate = t.rates;
     for (size_t epoch = 0; epoch < t.epochs; ++epoch) {
         double loss = 0;
         for (size_t row = t.first; row < t.last; row += t.batch_size) {
             T factors[most_factors];
-            round_factors<Optimizer>(t.hyperparameters, ++step, factors);
+            round_factors<Optimizer>(t.hyperparameters, rate, ++step, factors);
+            if (rate) ++rate;
             const size_t end = row + t.batch_size < t.last ? row + t.batch_size : t.last;
             loss += static_cast<double>(update(epoch, factors, row, end));
         }

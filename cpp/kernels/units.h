@@ -133,7 +133,7 @@ NNFAST_INLINE T unit_batch(const TinyTask<T>& t, const T* factors, const UnitRoo
     const FlatLayer& last = net.layers[top];
     const T total = loss<T>(net.loss, last.activation,
                             {rows, last.outputs, widest_unit_layer, room.a + top * layer_size}, y,
-                            T(1) / static_cast<T>(rows), room.delta + top * layer_size);
+                            nullptr, T(1) / static_cast<T>(rows), room.delta + top * layer_size);
     for (size_t k = top; k > 0; --k) {
         const FlatLayer &layer = net.layers[k], &below = net.layers[k - 1];
         T* below_delta = room.delta + (k - 1) * layer_size;

@@ -6,6 +6,7 @@ from nnfast.comparison import Comparison, compare
 from nnfast.files import load
 from nnfast.formulas import SGD, Adam
 from nnfast.layers import Dense
+from nnfast.levels.contract import DivergenceError
 from nnfast.network import Network
 from nnfast.system import info
 from nnfast.tensorfile import FormatError
@@ -17,6 +18,7 @@ __all__ = [
     "Adam",
     "Comparison",
     "Dense",
+    "DivergenceError",
     "FormatError",
     "History",
     "Network",

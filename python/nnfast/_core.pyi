@@ -3,7 +3,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nnfast.levels.contract import TrainingState
+from nnfast.levels.contract import Control, TrainingState
 
 T = TypeVar("T", np.float32, np.float64)
 
@@ -22,10 +22,25 @@ class _Network(Generic[T]):
         activations: list[str],
         biases: list[bool],
         loss: str,
+        regularization: list[tuple[float, float, float, float]] = ...,
+        input_noise: tuple[float, float] = ...,
     ) -> None: ...
     def forward(self, parameters: NDArray[Any], x: NDArray[Any], threads: int) -> NDArray[T]: ...
+    def loss(
+        self,
+        parameters: NDArray[Any],
+        x: NDArray[Any],
+        y: NDArray[Any],
+        weights: NDArray[Any] | None,
+        threads: int,
+    ) -> float: ...
     def loss_and_gradient(
-        self, parameters: NDArray[Any], x: NDArray[Any], y: NDArray[Any], threads: int
+        self,
+        parameters: NDArray[Any],
+        x: NDArray[Any],
+        y: NDArray[Any],
+        weights: NDArray[Any] | None,
+        threads: int,
     ) -> tuple[float, NDArray[T]]: ...
     def train(
         self,
@@ -33,14 +48,16 @@ class _Network(Generic[T]):
         state: TrainingState,
         x: NDArray[Any],
         y: NDArray[Any],
+        weights: NDArray[Any] | None,
         epochs: int,
         batch_size: int,
         optimizer: str,
         hyperparameters: list[float],
         shuffle: bool,
+        control: Control,
         threads: int,
         interruptible: bool = True,
-    ) -> NDArray[np.float64]: ...
+    ) -> tuple[NDArray[np.float64], bool]: ...
 
 class Network32(_Network[np.float32]): ...
 class Network64(_Network[np.float64]): ...

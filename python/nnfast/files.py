@@ -28,12 +28,15 @@ def save(network: Network, path: Path) -> None:
         "layers": [asdict(layer) for layer in network.layers],
         **network.options,
     }
+    if network.frozen.any():
+        arrays["frozen"] = network.frozen.astype(np.uint8)
     optimizer, state = network.optimizer, network.training_state
     if optimizer is not None and state is not None:
         arrays["slots"] = state.slots
         description["optimizer"] = {"name": optimizer.name, **asdict(optimizer)}
         description["step"] = state.step
         description["shuffle"] = state.shuffle
+        description["noise"] = state.noise
     for name, array in arrays.items():
         validation.require_finite(name, array, network.dtype)
     text = json.dumps(description, allow_nan=False)
@@ -70,17 +73,22 @@ def _network(description: dict[str, Any], arrays: dict[str, Array], level: str) 
     count = sum((n + layer.bias) * layer.units for n, layer in zip(sizes, layers, strict=False))
     if parameters.shape != (count,):  # before a network of that size is made
         raise ValueError(f"{parameters.size} parameters for layers that have {count}")
-    optimizer, step, shuffle = (description.pop(k, None) for k in ("optimizer", "step", "shuffle"))
+    optimizer = description.pop("optimizer", None)
+    counters = {k: description.pop(k, None) for k in ("step", "shuffle")}
+    counters["noise"] = description.pop("noise", 0)  # files before dropout have none
     network = Network([sizes[0], *layers], level=level, **description)
     _require(parameters, (count,), network.dtype, "parameters")
     network.parameters[:] = parameters
     if optimizer is not None:
         chosen = OPTIMIZERS[optimizer.pop("name")](**optimizer)
         _require(arrays["slots"], (chosen.slots, count), network.dtype, "slots")
-        for name, value in (("step", step), ("shuffle", shuffle)):
+        for name, value in counters.items():
             if type(value) is not int or not 0 <= value < 2**64:
                 raise ValueError(f"{name} is {value!r}")
-        network.resume(chosen, TrainingState(arrays.pop("slots"), step, shuffle))
+        network.resume(chosen, TrainingState(arrays.pop("slots"), **counters))
+    if "frozen" in arrays:
+        _require(arrays["frozen"], (count,), "uint8", "frozen")
+        network.freeze(network.architecture.views(arrays.pop("frozen") != 0))
     if arrays:
         raise ValueError(f"unexpected arrays {', '.join(arrays)}")
     return network

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,16 @@ from nnfast.formulas import DEFAULT_LOSS, LOSSES, OPTIMIZERS, Optimizer, losses_
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
 from nnfast.layers import DTYPES, Dense, dtype_name, read_layers
 from nnfast.levels.compiled import Predictor, bind
-from nnfast.levels.contract import Architecture, Array, Pair, TrainingState
+from nnfast.levels.contract import (
+    NO_CONTROL,
+    Architecture,
+    Array,
+    Control,
+    DivergenceError,
+    Pair,
+    Regularization,
+    TrainingState,
+)
 from nnfast.training import EpochClock, History, Progress
 
 MULTIPLICATIONS = 2_000_000  # of the first call of a level: a few milliseconds where it is compiled
@@ -32,6 +44,10 @@ class Network(Predictor):
         "cross_entropy" (softmax outputs) or "perceptron" (step outputs); None takes the one that
         belongs to the last activation.
     init, bias_init: how the weights and biases of all layers start.
+    l1, l2, max_norm: penalties and limit of the weights of all layers, as in `Dense`.
+    input_dropout: the fraction of the inputs that are zero in each row of an update, as with
+        `Dense(dropout=...)`; input_noise: the standard deviation of normal numbers added to them
+        (Sietsma & Dow 1991).
     dtype: "float32" or "float64".
     seed: a whole number makes initial weights and shuffling repeatable; None draws one.
     level: which implementation computes; see `nnfast.levels.available()`. It can be changed at any
@@ -47,6 +63,11 @@ class Network(Predictor):
         loss: str | None = None,
         init: str = "glorot_uniform",
         bias_init: str = "zeros",
+        l1: float = 0.0,
+        l2: float = 0.0,
+        max_norm: float | None = None,
+        input_dropout: float = 0.0,
+        input_noise: float = 0.0,
         dtype: str = "float32",
         seed: int | None = None,
         level: str = "fastest",
@@ -54,6 +75,17 @@ class Network(Predictor):
         inputs, self._layers = read_layers(layers)
         self._init = validation.choice("init", init, INITIALIZERS)
         self._bias_init = validation.choice("bias_init", bias_init, BIAS_INITIALIZERS)
+        rules = Regularization(
+            l1=validation.not_negative("l1", l1),
+            l2=validation.not_negative("l2", l2),
+            max_norm=math.inf if max_norm is None else validation.positive("max_norm", max_norm),
+        )
+        self._rules = rules
+        if self._layers[-1].dropout:
+            raise ValueError(
+                f"the last layer has dropout={self._layers[-1].dropout}; its outputs are the "
+                "network's, and none of them can be left out. Give the dropout to a layer before."
+            )
         output = self._layers[-1].activation
         if loss is None:
             loss = DEFAULT_LOSS[output]
@@ -68,8 +100,12 @@ class Network(Predictor):
             biases=tuple(layer.bias for layer in self._layers),
             loss=loss,
             dtype=validation.choice("dtype", dtype_name(dtype), DTYPES),
+            regularization=tuple(layer.regularization(rules) for layer in self._layers),
+            input_dropout=validation.fraction("input_dropout", input_dropout),
+            input_noise=validation.not_negative("input_noise", input_noise),
         )
         self._parameters = np.zeros(self._architecture.parameter_count, self.dtype)
+        self._set_factors(np.zeros(len(self._parameters), bool))
         self.level = level
         self._busy = threading.Lock()
         if seed is None:
@@ -127,6 +163,11 @@ class Network(Predictor):
             "loss": self.loss,
             "init": self._init,
             "bias_init": self._bias_init,
+            "l1": self._rules.l1,
+            "l2": self._rules.l2,
+            "max_norm": None if self._rules.max_norm == math.inf else self._rules.max_norm,
+            "input_dropout": self._architecture.input_dropout,
+            "input_noise": self._architecture.input_noise,
             "dtype": self.dtype,
             "seed": self._seed,
         }
@@ -178,6 +219,40 @@ class Network(Predictor):
                 validation.copy_weights(f"weights[{k}]: {name}", value, view, self.dtype)
         self._parameters[:] = new
 
+    def freeze(self, masks: Sequence[tuple[Any, Any]] | None) -> None:
+        """Choose single parameters that training leaves as they are.
+
+        masks: (mask of W, mask of b) of every layer, arrays of True for frozen and False, or one
+            True or False for all of W or b; b's is None for a layer without bias. None frees all
+            but the layers with trainable=False.
+
+        Raises TypeError or ValueError for masks that do not fit, before anything is changed.
+        """
+        frozen = np.zeros(len(self._parameters), bool)
+        if masks is not None:
+            validation.fill_masks("masks", masks, self._architecture.views(frozen))
+        self._set_factors(frozen)
+
+    @property
+    def frozen(self) -> Array:
+        """Which parameters training leaves as they are, bool, laid out like `parameters`."""
+        if self._factors is None:
+            return np.zeros(len(self._parameters), bool)
+        frozen: Array = self._factors == 0
+        return frozen
+
+    def _set_factors(self, frozen: Array) -> None:
+        """What multiplies each parameter's step: the layer's factor, or 0; None for all 1."""
+        factors = np.ones(len(self._parameters), self.dtype)
+        for layer, pair in zip(self._layers, self._architecture.views(factors), strict=True):
+            for view in pair:
+                if view is not None:
+                    view[:] = layer.learning_rate_factor * layer.trainable
+        factors[frozen] = 0
+        self._frozen = frozen
+        self._factors = None if (factors == 1).all() else factors
+        self._control = NO_CONTROL if self._factors is None else Control(factors=self._factors)
+
     def reset(self, seed: int | None = None) -> None:
         """Draw initial weights anew, as the constructor did, and forget the optimizer's state.
 
@@ -200,11 +275,10 @@ class Network(Predictor):
         layers: list[int | Dense] = [self.sizes[0], *self._layers]
         twin = Network(layers, level=level or self.level, **self.options)
         twin._parameters[:] = self._parameters
+        twin._set_factors(self._frozen)
         if self._optimizer is not None and self._state is not None:
             state = self._state
-            twin.resume(
-                self._optimizer, TrainingState(state.slots.copy(), state.step, state.shuffle)
-            )
+            twin.resume(self._optimizer, replace(state, slots=state.slots.copy()))
         return twin
 
     def resume(self, optimizer: Optimizer, state: TrainingState) -> None:
@@ -231,8 +305,7 @@ class Network(Predictor):
         where output >= 0.5 agrees; where y holds other numbers there is no "accuracy".
         """
         X, Y = self._data(X, y)
-        loss, _ = self._level.loss_and_gradient(self._parameters, X, Y)
-        result = {"loss": float(loss)}
+        result = {"loss": float(self._level.loss(self._parameters, X, Y))}
         if ((Y == 0) | (Y == 1)).all():
             outputs = np.asarray(self._level.forward(self._parameters, X), self.dtype)
             if (Y.sum(axis=1) == 1).all() or Y.shape[1] == 1:
@@ -274,9 +347,16 @@ class Network(Predictor):
         Ctrl-C raises KeyboardInterrupt within 100 ms and leaves the network after its last update.
 
         Raises ValueError or TypeError for data or options that do not fit, and RuntimeError while
-        another thread trains this network; the network is then as it was.
+        another thread trains this network; the network is then as it was. Raises DivergenceError
+        where the loss or the parameters stop being finite; the network is then back at its last
+        good parameters.
         """
-        X, Y = self._data(X, y)
+        # the core notices NaN and infinity by their results, without another look at all of X
+        compiled = levels.is_compiled(self.level)
+        X = validation.inputs(
+            X, self._architecture, finite=not compiled or self._factors is not None
+        )
+        Y = validation.targets(y, len(X), self._architecture)
         epochs = validation.whole_number("epochs", epochs)
         rows = len(X) if batch_size is None else validation.whole_number("batch_size", batch_size)
         if not isinstance(shuffle, (bool, np.bool_)):
@@ -303,6 +383,7 @@ class Network(Predictor):
         shuffle: bool,
         verbose: int | str,
     ) -> History:
+        before = self._optimizer, self._state
         if optimizer is not None or self._state is None or self._optimizer is None:
             self._optimizer = optimizer or OPTIMIZERS["adam"]()
             generator = self._state.shuffle if self._state else self._shuffle_seed
@@ -310,23 +391,54 @@ class Network(Predictor):
         history, progress = History(), Progress(verbose, epochs)
         clock = EpochClock(epochs, first=MULTIPLICATIONS // (len(X) * len(self._parameters)))
         try:
+            train = partial(
+                self._level.train,
+                self._parameters,
+                self._state,
+                X,
+                Y,
+                batch_size=batch_size,
+                optimizer=self._optimizer,
+                shuffle=shuffle,
+                control=self._control,
+            )
             while size := clock.next():
-                losses = self._level.train(
-                    self._parameters,
-                    self._state,
-                    X,
-                    Y,
-                    epochs=size,
-                    batch_size=batch_size,
-                    optimizer=self._optimizer,
-                    shuffle=shuffle,
-                )
+                try:
+                    losses = train(epochs=size)
+                except DivergenceError as error:
+                    reason = self._diverged(history, error.losses, train, X)
+                    if isinstance(reason, ValueError):  # nothing has changed
+                        self._optimizer, self._state = before
+                    raise reason from None
                 clock.done(losses)
                 history["loss"].extend(losses)
                 progress.update(history.epochs, losses[-1])
         finally:
             progress.close()
         return history
+
+    def _diverged(
+        self,
+        history: History,
+        losses: Sequence[float],
+        train: Callable[..., Sequence[float]],
+        X: Array,
+    ) -> Exception:
+        """Train again up to the last good epoch of a call that has changed nothing; the error."""
+        try:
+            validation.require_finite("X", X, self.dtype)
+        except ValueError as error:
+            return error
+        finite = next((k for k, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
+        if finite > 1:
+            history["loss"].extend(train(epochs=finite - 1))
+        epoch = history.epochs
+        last = f"; the last finite loss was {losses[finite - 1]:.4g}" if finite else ""
+        return DivergenceError(
+            f"the training diverged in epoch {epoch + 1}{last}. The network is back at its "
+            f"weights after epoch {epoch}.",
+            history["loss"],
+        )
 
     def _data(self, X: Any, y: Any) -> tuple[Array, Array]:
         X = validation.inputs(X, self._architecture)

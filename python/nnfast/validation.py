@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnfast.formulas import LOSSES, OPTIMIZERS, Optimizer
-from nnfast.levels.contract import Architecture, Array
+from nnfast.levels.contract import Architecture, Array, Pair
 
 REAL = (int, float, np.integer, np.floating, np.bool_)
 
@@ -39,6 +40,46 @@ def whole_number(what: str, value: object, least: int = 1) -> int:
         raise ValueError(f"{what} is {number}; expected at least {least}.")
     if number >= 2**62:
         raise ValueError(f"{what} is too large; expected a whole number below 2**62.")
+    return number
+
+
+def true_or_false(what: str, value: object) -> bool:
+    """`value` as a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{what} is {value!r}; expected True or False.")
+    return bool(value)
+
+
+def _number(what: str, value: object, expected: str) -> float:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, REAL):
+        raise TypeError(f"{what} is {value!r}; expected {expected}.")
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def not_negative(what: str, value: object) -> float:
+    """`value` as a finite float of at least 0."""
+    number = _number(what, value, expected := "a number of at least 0")
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{what} is {value!r}; expected {expected}.")
+    return number
+
+
+def positive(what: str, value: object) -> float:
+    """`value` as a finite float above 0."""
+    number = _number(what, value, expected := "a number above 0")
+    if not 0 < number < math.inf:
+        raise ValueError(f"{what} is {value!r}; expected {expected}.")
+    return number
+
+
+def fraction(what: str, value: object) -> float:
+    """`value` as a float from 0 up to, but not including, 1."""
+    number = _number(what, value, expected := "a number from 0 up to, but not including, 1")
+    if not 0 <= number < 1:
+        raise ValueError(f"{what} is {value!r}; expected {expected}.")
     return number
 
 
@@ -107,8 +148,8 @@ def require_finite(name: str, array: Array, dtype: str) -> None:
     )
 
 
-def inputs(X: Any, architecture: Architecture) -> Array:
-    """X as (n, inputs) in the network's dtype, n >= 1."""
+def inputs(X: Any, architecture: Architecture, finite: bool = True) -> Array:
+    """X as (n, inputs) in the network's dtype, n >= 1, with finite numbers if `finite` is set."""
     array = numeric_array("X", X, architecture.dtype)
     expected = architecture.sizes[0]
     if array.ndim != 2 or array.shape[1] != expected:
@@ -118,7 +159,8 @@ def inputs(X: Any, architecture: Architecture) -> Array:
         )
     if len(array) == 0:
         raise ValueError(f"X has shape {array.shape}; expected at least one row.")
-    require_finite("X", array, architecture.dtype)
+    if finite:
+        require_finite("X", array, architecture.dtype)
     return array
 
 
@@ -208,6 +250,29 @@ def optimizer(value: Any) -> Optimizer | None:
         f"optimizer is {value!r}; expected one of {classes}, a name "
         f"({', '.join(OPTIMIZERS)}), or None."
     )
+
+
+def fill_masks(name: str, masks: Any, views: Sequence[Pair]) -> None:
+    """Copy masks (mask of W, mask of b) of every layer into their views."""
+    if not isinstance(masks, (list, tuple)) or len(masks) != len(views):
+        raise TypeError(
+            f"{name} is {masks!r}; expected a list of {len(views)} pairs (mask of W, mask of b), "
+            "one for each layer."
+        )
+    for k, (pair, own) in enumerate(zip(masks, views, strict=True)):
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise TypeError(f"{name}[{k}] is {pair!r}; expected a pair (mask of W, mask of b).")
+        for which, mask, view in zip("Wb", pair, own, strict=True):
+            if view is None and mask is None:
+                continue
+            array = np.asarray(mask)
+            if view is None or array.dtype != bool or array.shape not in ((), view.shape):
+                shape = "None, for there is no bias" if view is None else f"shape {view.shape}"
+                raise ValueError(
+                    f"{name}[{k}]: the mask of {which} is {array.dtype} of shape {array.shape}; "
+                    f"expected True, False or an array of bool of {shape}."
+                )
+            view[...] = array
 
 
 def copy_weights(name: str, value: Any, view: Array | None, dtype: str) -> None:

@@ -20,6 +20,11 @@ LEVELS: dict[str, Callable[[Architecture], Level]] = {
 }
 
 
+def is_compiled(name: str) -> bool:
+    """Whether a level is one of the C++ core."""
+    return name in SUPPORTED
+
+
 def available() -> list[str]:
     """Names of the levels that this machine can run, slowest first."""
     return [name for name in LEVELS if SUPPORTED.get(name, True)]

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from numpy.typing import NDArray
 
 from nnfast.formulas import ACTIVATIONS, LOSSES, Activation, Optimizer
-from nnfast.levels.contract import Architecture, Array, Pair, TrainingState
+from nnfast.levels.contract import (
+    NO_CONTROL,
+    Architecture,
+    Array,
+    Control,
+    DivergenceError,
+    Pair,
+    TrainingState,
+)
+
+GAMMA = 0x9E3779B97F4A7C15
 
 
 class NumpyArrays:
@@ -14,16 +27,27 @@ class NumpyArrays:
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
         self.activations = [ACTIVATIONS[name] for name in architecture.activations]
-        self.loss = LOSSES[architecture.loss]
+        self.regularization = architecture.regularization
+        self.loss_function = LOSSES[architecture.loss]
 
     def forward(self, parameters: Array, X: Array) -> Array:
-        _, outputs = self.run(self.architecture.views(parameters), X)
+        _, outputs, _ = self.run(self.architecture.views(parameters), X)
         return outputs[-1]
 
-    def loss_and_gradient(self, parameters: Array, X: Array, Y: Array) -> tuple[float, Array]:
+    def loss(
+        self, parameters: Array, X: Array, Y: Array, sample_weight: Array | None = None
+    ) -> float:
+        z, outputs, _ = self.run(self.architecture.views(parameters), X)
+        return self.mean_loss(z, outputs[-1], Y, sample_weight)
+
+    def loss_and_gradient(
+        self, parameters: Array, X: Array, Y: Array, sample_weight: Array | None = None
+    ) -> tuple[float, Array]:
         gradient = np.empty_like(parameters)
-        views = self.architecture.views
-        return self.backpropagate(views(parameters), views(gradient), X, Y), gradient
+        layers, gradients = self.architecture.views(parameters), self.architecture.views(gradient)
+        loss = self.backpropagate(layers, gradients, X, Y, sample_weight)
+        self.penalise(layers, gradients)
+        return loss + self.penalty(layers), gradient
 
     def train(
         self,
@@ -31,65 +55,148 @@ class NumpyArrays:
         state: TrainingState,
         X: Array,
         Y: Array,
+        sample_weight: Array | None = None,
         *,
         epochs: int,
         batch_size: int,
         optimizer: Optimizer,
         shuffle: bool,
+        control: Control = NO_CONTROL,
     ) -> list[float]:
+        before = parameters.copy(), replace(state, slots=state.slots.copy())
         gradient = np.empty_like(parameters)
-        layers = self.architecture.views(parameters)
-        gradients = self.architecture.views(gradient)
+        layers, gradients = self.architecture.views(parameters), self.architecture.views(gradient)
         n = len(X)
         losses = []
-        for _ in range(epochs):
-            order = shuffled(n, state) if shuffle and batch_size < n else None
-            total = 0.0
-            for start in range(0, n, batch_size):
-                batch = slice(start, start + batch_size)
-                rows = batch if order is None else order[batch]
-                x, y = X[rows], Y[rows]
-                total += len(x) * self.backpropagate(layers, gradients, x, y)
-                state.step += 1
-                parameters[:], *slots = optimizer.update(
-                    parameters, gradient, tuple(state.slots), state.step, np
-                )
-                for slot, values in zip(state.slots, slots, strict=True):
-                    slot[:] = values
-            losses.append(total / n)
+        updates = 0
+        with np.errstate(all="ignore"):
+            for _ in range(epochs):
+                order = shuffled(n, state) if shuffle and batch_size < n else None
+                total = n * self.penalty(layers)
+                for start in range(0, n, batch_size):
+                    batch = slice(start, start + batch_size)
+                    rows = batch if order is None else order[batch]
+                    x, y = X[rows], Y[rows]
+                    w = None if sample_weight is None else sample_weight[rows]
+                    noise = Noise(self.architecture, state, len(x))
+                    total += len(x) * self.backpropagate(layers, gradients, x, y, w, noise)
+                    self.penalise(layers, gradients)
+                    if control.rates is not None:
+                        optimizer = replace(optimizer, learning_rate=float(control.rates[updates]))
+                    updates += 1
+                    self.update(parameters, gradient, optimizer, state, control)
+                losses.append(total / n)
+            if not all(np.isfinite(values).all() for values in (losses, parameters, state.slots)):
+                parameters[:], state.slots[:] = before[0], before[1].slots
+                state.step, state.shuffle = before[1].step, before[1].shuffle
+                raise DivergenceError("the training diverged", losses)
         return losses
 
-    def run(self, layers: list[Pair], X: Array) -> tuple[Array, list[Array]]:
-        """The last layer's z, and the outputs of all layers, X first."""
-        outputs = [X]
-        for (W, b), f in zip(layers, self.activations, strict=True):
-            z = outputs[-1] @ W
+    def run(
+        self, layers: list[Pair], X: Array, noise: Noise | None = None
+    ) -> tuple[Array, list[Array], list[Array | None]]:
+        """The last layer's z, the outputs of all layers, X first, and `Noise.kept` of each."""
+        kept: list[Array | None] = [None] * (len(layers) + 1)
+        outputs = [noise.inputs(X) if noise else X]
+        for k, ((W, b), f) in enumerate(zip(layers, self.activations, strict=True)):
+            z = thinned(outputs[k], kept[k]) @ W
             if b is not None:
                 z += b
             if f.normalise:
                 z -= z.max(axis=1, keepdims=True)
                 z -= np.log(np.exp(z).sum(axis=1, keepdims=True))
             outputs.append(f.value(z, np).astype(z.dtype, copy=False))
-        return z, outputs
+            if noise:
+                kept[k + 1] = noise.kept(k + 1, outputs[-1])
+        return z, outputs, kept
 
-    def backpropagate(self, layers: list[Pair], gradients: list[Pair], X: Array, Y: Array) -> float:
+    def mean_loss(self, z: Array, a: Array, Y: Array, sample_weight: Array | None) -> float:
+        values = self.loss_function.value(z, a, Y, np)
+        if sample_weight is not None:
+            values = values * sample_weight[:, None]
+        return float(values.sum()) / (Y.size if self.loss_function.mean else len(Y))
+
+    def backpropagate(
+        self,
+        layers: list[Pair],
+        gradients: list[Pair],
+        X: Array,
+        Y: Array,
+        sample_weight: Array | None = None,
+        noise: Noise | None = None,
+    ) -> float:
         """Mean loss of the batch; its gradient is written into `gradients`."""
-        z, outputs = self.run(layers, X)
+        z, outputs, kept = self.run(layers, X, noise)
         a = outputs[-1]
-        loss = float(self.loss.value(z, a, Y, np).sum())
-        scale = Y.size if self.loss.mean else len(Y)
-        delta = self.loss.delta(a, Y) / scale
-        if not self.loss.paired:
+        scale = Y.size if self.loss_function.mean else len(Y)
+        delta = self.loss_function.delta(a, Y) / scale
+        if sample_weight is not None:
+            delta *= sample_weight[:, None]
+        if not self.loss_function.paired:
             delta = through_activation(self.activations[-1], a, delta)
         for k in range(len(layers) - 1, -1, -1):
             W, _ = layers[k]
             dW, db = gradients[k]
-            np.matmul(outputs[k].T, delta, out=dW)
+            np.matmul(thinned(outputs[k], kept[k]).T, delta, out=dW)
             if db is not None:
                 delta.sum(axis=0, out=db)
             if k > 0:
-                delta = through_activation(self.activations[k - 1], outputs[k], delta @ W.T)
-        return loss / scale
+                slope = thinned(delta @ W.T, kept[k])
+                delta = through_activation(self.activations[k - 1], outputs[k], slope)
+        return self.mean_loss(z, a, Y, sample_weight)
+
+    def penalty(self, layers: list[Pair]) -> float:
+        """What the weights add to the loss."""
+        return sum(
+            rule.l1 * float(abs(W).sum()) + rule.l2 / 2 * float((W * W).sum())
+            for rule, (W, _) in zip(self.regularization, layers, strict=True)
+            if rule.l1 or rule.l2
+        )
+
+    def penalise(self, layers: list[Pair], gradients: list[Pair]) -> None:
+        """Add the penalties' gradient."""
+        for rule, (W, _), (dW, _) in zip(self.regularization, layers, gradients, strict=True):
+            if rule.l2:
+                dW += rule.l2 * W
+            if rule.l1:
+                dW += rule.l1 * np.sign(W)
+
+    def update(
+        self,
+        parameters: Array,
+        gradient: Array,
+        optimizer: Optimizer,
+        state: TrainingState,
+        control: Control,
+    ) -> None:
+        """One step of the optimizer, in place."""
+        factors = control.factors
+        if factors is not None:
+            gradient[factors == 0] = 0
+        if control.clip_value:
+            np.clip(gradient, -control.clip_value, control.clip_value, out=gradient)
+        if control.clip_norm:
+            norm = float(np.sqrt(np.square(gradient, dtype=np.float64).sum()))
+            if norm > control.clip_norm:
+                gradient *= control.clip_norm / norm
+        state.step += 1
+        old = parameters.copy()
+        parameters[:], *slots = optimizer.update(
+            parameters, gradient, tuple(state.slots), state.step, np
+        )
+        for slot, values in zip(state.slots, slots, strict=True):
+            slot[:] = values
+        if factors is not None:
+            bent = factors != 1
+            parameters[bent] = (old + factors * (parameters - old))[bent]
+        for rule, (W, _) in zip(
+            self.regularization, self.architecture.views(parameters), strict=True
+        ):
+            if np.isfinite(rule.max_norm):
+                norms = np.sqrt(np.square(W, dtype=np.float64).sum(axis=0))
+                W *= np.where(norms > rule.max_norm, rule.max_norm / np.maximum(norms, 1e-300), 1.0)
+        if factors is not None:
+            parameters[factors == 0] = old[factors == 0]
 
 
 def through_activation(f: Activation, a: Array, slope: Array) -> Array:
@@ -102,16 +209,64 @@ def through_activation(f: Activation, a: Array, slope: Array) -> Array:
     return delta
 
 
-def shuffled(n: int, state: TrainingState) -> Array:
-    """The order of the rows in one epoch, as `TrainingState` tells."""
-    gamma = 0x9E3779B97F4A7C15
-    u = np.arange(1, n, dtype=np.uint64) * np.uint64(gamma) + np.uint64(state.shuffle)
+def thinned(a: Array, kept: Array | None) -> Array:
+    """What dropout leaves."""
+    return a if kept is None else a * kept
+
+
+def mix(u: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The mixing of SplitMix64."""
     u = (u ^ (u >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     u = (u ^ (u >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    u = (u ^ (u >> np.uint64(31))) >> np.uint64(32)
-    swaps = (u * np.arange(n, 1, -1, dtype=np.uint64)) >> np.uint64(32)
+    mixed: NDArray[np.uint64] = u ^ (u >> np.uint64(31))
+    return mixed
+
+
+def shuffled(n: int, state: TrainingState) -> Array:
+    """The order of the rows in one epoch, as `TrainingState` tells."""
+    u = np.arange(1, n, dtype=np.uint64) * np.uint64(GAMMA) + np.uint64(state.shuffle)
+    swaps = ((mix(u) >> np.uint64(32)) * np.arange(n, 1, -1, dtype=np.uint64)) >> np.uint64(32)
     order = list(range(n))
     for i, j in zip(range(n - 1, 0, -1), swaps.tolist(), strict=True):
         order[i], order[j] = order[j], order[i]
-    state.shuffle = (state.shuffle + (n - 1) * gamma) % 2**64
+    state.shuffle = (state.shuffle + (n - 1) * GAMMA) % 2**64
     return np.array(order)
+
+
+class Noise:
+    """Dropout and input noise of one update, as `TrainingState` tells."""
+
+    def __init__(self, architecture: Architecture, state: TrainingState, rows: int) -> None:
+        self.architecture = architecture
+        self.state = state
+        self.rows = rows
+
+    def numbers(self, stream: int, columns: int) -> NDArray[np.uint64]:
+        """The numbers of a stream, (rows, columns)."""
+        streams = len(self.architecture.sizes) + 1
+        place = self.state.noise + GAMMA * (self.state.step * streams + stream + 1)
+        key = mix(np.array([place % 2**64], np.uint64))
+        count = np.arange(1, self.rows * columns + 1, dtype=np.uint64)
+        return mix(key + np.uint64(GAMMA) * count).reshape(self.rows, columns)
+
+    def kept(self, stream: int, a: Array) -> Array | None:
+        """0 where an output of a layer is dropped, else 1 / (1 - dropout)."""
+        dropout = self.architecture.input_dropout
+        if stream > 0:
+            dropout = self.architecture.regularization[stream - 1].dropout
+        if not dropout:
+            return None
+        dropped = self.numbers(stream, a.shape[1]) >> np.uint64(32) < np.uint64(dropout * 2**32)
+        return np.where(dropped, 0, 1 / (1 - dropout)).astype(a.dtype)
+
+    def inputs(self, X: Array) -> Array:
+        """The inputs with noise and without those that are dropped."""
+        if self.architecture.input_noise:
+            numbers = self.numbers(len(self.architecture.sizes), X.shape[1])
+            u, v = (
+                (half.astype(np.float64) + 0.5) / 2**32
+                for half in (numbers >> np.uint64(32), numbers & np.uint64(0xFFFFFFFF))
+            )
+            normal = np.sqrt(-2 * np.log(u)) * np.cos(2 * np.pi * v)
+            X = X + (self.architecture.input_noise * normal).astype(X.dtype)
+        return thinned(X, self.kept(0, X))

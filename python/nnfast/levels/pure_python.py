@@ -6,10 +6,20 @@ Nothing here is vectorised, and nothing is hidden: this is the text to read firs
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from nnfast.formulas import ACTIVATIONS, LOSSES, Optimizer
-from nnfast.levels.contract import Architecture, TrainingState
+from nnfast.levels.contract import (
+    NO_CONTROL,
+    Architecture,
+    Control,
+    DivergenceError,
+    Regularization,
+    TrainingState,
+)
 
 Numbers = list[float]
 
@@ -30,13 +40,21 @@ class Neuron:
 class Layer:
     """Neurons that share their inputs and their activation."""
 
-    def __init__(self, start: int, inputs: int, outputs: int, bias: bool, activation: str) -> None:
+    def __init__(
+        self,
+        start: int,
+        shape: tuple[int, int, bool],
+        activation: str,
+        regularization: Regularization,
+    ) -> None:
+        inputs, outputs, bias = shape
         rows = inputs + bias  # the bias is the weight of one more input, which is always 1
         self.neurons = [
             Neuron([start + i * outputs + o for i in range(rows)]) for o in range(outputs)
         ]
         self.inputs = inputs
         self.activation = ACTIVATIONS[activation]
+        self.rule = regularization
 
     def forward(self, x: Numbers) -> tuple[Numbers, Numbers]:
         """z = x W + b and a = f(z)."""
@@ -75,27 +93,41 @@ class PurePython:
     """
 
     def __init__(self, architecture: Architecture) -> None:
+        self.architecture = architecture
         self.layers: list[Layer] = []
         start = 0
-        for (inputs, outputs, bias), name in zip(architecture.shapes, architecture.activations):
-            self.layers.append(Layer(start, inputs, outputs, bias, name))
+        for shape, name, rule in zip(
+            architecture.shapes, architecture.activations, architecture.regularization
+        ):
+            self.layers.append(Layer(start, shape, name, rule))
+            inputs, outputs, bias = shape
             start += (inputs + bias) * outputs
         self.neurons = [neuron for layer in self.layers for neuron in layer.neurons]
-        self.loss = LOSSES[architecture.loss]
+        self.loss_function = LOSSES[architecture.loss]
         self.rounds = architecture.dtype == "float32"
 
     def forward(self, parameters: Any, X: Any) -> list[Numbers]:
         self.read(parameters.tolist())
         return [self.run(x)[-1][1] for x in X.tolist()]
 
-    def loss_and_gradient(self, parameters: Any, X: Any, Y: Any) -> tuple[float, Numbers]:
+    def loss(self, parameters: Any, X: Any, Y: Any, sample_weight: Any = None) -> float:
         self.read(parameters.tolist())
-        loss = self.accumulate(X.tolist(), Y.tolist())
+        total = 0.0
+        for x, y, weight in zip(X.tolist(), Y.tolist(), weights_of(sample_weight, len(X))):
+            z, a = self.run(x)[-1]
+            total += weight * self.row_loss(z, a, y)
+        return total / len(X)
+
+    def loss_and_gradient(
+        self, parameters: Any, X: Any, Y: Any, sample_weight: Any = None
+    ) -> tuple[float, Numbers]:
+        self.read(parameters.tolist())
+        loss = self.accumulate(X.tolist(), Y.tolist(), weights_of(sample_weight, len(X)))
         gradient = [0.0] * len(parameters)
         for neuron in self.neurons:
             for k, g in zip(neuron.index, neuron.gradient):
                 gradient[k] = g
-        return loss, gradient
+        return loss + self.penalty(), gradient
 
     def train(
         self,
@@ -103,67 +135,155 @@ class PurePython:
         state: TrainingState,
         X: Any,
         Y: Any,
+        sample_weight: Any = None,
         *,
         epochs: int,
         batch_size: int,
         optimizer: Optimizer,
         shuffle: bool,
+        control: Control = NO_CONTROL,
     ) -> Numbers:
-        self.read(parameters.tolist(), state.slots.tolist())
-        rows, targets = X.tolist(), Y.tolist()
-        n = len(rows)
-        losses = []
+        before = parameters.copy(), replace(state, slots=state.slots.copy())
+        losses: Numbers = []
         try:
+            self.read(parameters.tolist(), state.slots.tolist())
+            rows, targets = X.tolist(), Y.tolist()
+            weights = weights_of(sample_weight, len(rows))
+            rates = None if control.rates is None else iter(control.rates.tolist())
+            n = len(rows)
             for _ in range(epochs):
                 order = shuffled(n, state) if shuffle and batch_size < n else list(range(n))
-                total = 0.0
+                total = n * self.penalty()
                 for start in range(0, n, batch_size):
                     batch = order[start : start + batch_size]
-                    loss = self.accumulate([rows[i] for i in batch], [targets[i] for i in batch])
+                    loss = self.accumulate(
+                        [rows[i] for i in batch],
+                        [targets[i] for i in batch],
+                        [weights[i] for i in batch],
+                        Noise(self.architecture, state) if self.architecture.noisy else None,
+                    )
                     total += loss * len(batch)
-                    self.update(optimizer, state)
+                    if rates is not None:
+                        optimizer = replace(optimizer, learning_rate=next(rates))
+                    self.update(optimizer, state, control)
                 losses.append(total / n)
                 if self.rounds:
                     self.write(parameters, state.slots)
                     self.read(parameters.tolist(), state.slots.tolist())
+        except OverflowError:  # of math.exp, or of a square
+            losses.append(math.inf)
         finally:
             self.write(parameters, state.slots)
+        if not all(map(math.isfinite, [*losses, *parameters.tolist(), *state.slots.ravel()])):
+            parameters[:], state.slots[:] = before[0], before[1].slots
+            state.step, state.shuffle = before[1].step, before[1].shuffle
+            raise DivergenceError("the training diverged", losses)
         return losses
 
-    def run(self, x: Numbers) -> list[tuple[Numbers, Numbers]]:
-        """(z, a) of every layer."""
+    def run(self, x: Numbers, kept: list[Numbers] | None = None) -> list[tuple[Numbers, Numbers]]:
+        """(z, a) of every layer; `kept` is what dropout multiplies each layer's outputs with."""
         results = []
-        for layer in self.layers:
+        for k, layer in enumerate(self.layers):
             results.append(layer.forward(x))
             x = results[-1][1]
+            if kept:
+                x = [a * m for a, m in zip(x, kept[k])]
         return results
 
-    def accumulate(self, rows: list[Numbers], targets: list[Numbers]) -> float:
-        """Mean loss of these rows; its gradient is left in the neurons."""
+    def row_loss(self, z: Numbers, a: Numbers, y: Numbers) -> float:
+        scale = 1 / len(y) if self.loss_function.mean else 1.0
+        values = (self.loss_function.value(*each, math) for each in zip(z, a, y))
+        return float(scale * sum(values))
+
+    def accumulate(
+        self,
+        rows: list[Numbers],
+        targets: list[Numbers],
+        weights: Numbers,
+        noise: Noise | None = None,
+    ) -> float:
+        """Mean loss of these rows; the gradient of the objective is left in the neurons."""
         for neuron in self.neurons:
             neuron.gradient = [0.0] * len(neuron.weights)
         loss = 0.0
-        for x, y in zip(rows, targets):
-            results = self.run(x)
+        for r, (x, y, weight) in enumerate(zip(rows, targets, weights)):
+            kept = None
+            if noise:
+                x = noise.inputs(r, x)
+                sizes = self.architecture.sizes
+                kept = [noise.kept(k, r, sizes[k]) for k in range(1, len(sizes))]
+            results = self.run(x, kept)
             z, a = results[-1]
-            scale = 1 / len(y) if self.loss.mean else 1.0
-            loss += scale * sum(self.loss.value(*values, math) for values in zip(z, a, y))
-            delta = [scale / len(rows) * self.loss.delta(*values) for values in zip(a, y)]
-            if not self.loss.paired:
+            loss += weight * self.row_loss(z, a, y)
+            scale = weight / len(rows) / (len(y) if self.loss_function.mean else 1)
+            delta = [scale * self.loss_function.delta(*values) for values in zip(a, y)]
+            if not self.loss_function.paired:
                 delta = self.layers[-1].through_activation(a, delta)
             for k in range(len(self.layers) - 1, 0, -1):
                 below = results[k - 1][1]
-                slope = self.layers[k].backward(below, delta)
+                if kept:
+                    thinned = [a * m for a, m in zip(below, kept[k - 1])]
+                    slope = self.layers[k].backward(thinned, delta)
+                    slope = [s * m for s, m in zip(slope, kept[k - 1])]
+                else:
+                    slope = self.layers[k].backward(below, delta)
                 delta = self.layers[k - 1].through_activation(below, slope)
             self.layers[0].backward(x, delta)
+        if self.architecture.penalised:
+            self.penalise()
         return loss / len(rows)
 
-    def update(self, optimizer: Optimizer, state: TrainingState) -> None:
-        state.step += 1
+    def penalty(self) -> float:
+        """What the weights add to the loss."""
+        total = 0.0
+        if not self.architecture.penalised:
+            return total
+        for layer in self.layers:
+            for neuron in layer.neurons:
+                for w in neuron.weights[: layer.inputs]:
+                    total += layer.rule.l1 * abs(w) + layer.rule.l2 / 2 * w * w
+        return total
+
+    def penalise(self) -> None:
+        """Add the penalties' gradient: l2 w + l1 sign(w)."""
+        for layer in self.layers:
+            for neuron in layer.neurons:
+                for k, w in enumerate(neuron.weights[: layer.inputs]):
+                    neuron.gradient[k] += layer.rule.l2 * w + layer.rule.l1 * ((w > 0) - (w < 0))
+
+    def update(self, optimizer: Optimizer, state: TrainingState, control: Control) -> None:
+        """One step of the optimizer over all neurons."""
+        factors = None if control.factors is None else control.factors.tolist()
         for neuron in self.neurons:
-            for k, (p, g) in enumerate(zip(neuron.weights, neuron.gradient)):
-                neuron.weights[k], *rest = optimizer.update(p, g, neuron.state[k], state.step, math)
-                neuron.state[k] = tuple(rest)
+            if factors:
+                neuron.gradient = [
+                    g if factors[k] else 0.0 for k, g in zip(neuron.index, neuron.gradient)
+                ]
+            if limit := control.clip_value:
+                neuron.gradient = [max(-limit, min(limit, g)) for g in neuron.gradient]
+        if control.clip_norm:
+            norm = math.sqrt(sum(g * g for neuron in self.neurons for g in neuron.gradient))
+            if norm > control.clip_norm:
+                for neuron in self.neurons:
+                    neuron.gradient = [g * control.clip_norm / norm for g in neuron.gradient]
+        state.step += 1
+        for layer in self.layers:
+            for neuron in layer.neurons:
+                old = list(neuron.weights)
+                self.step(neuron, optimizer, state.step)
+                own = [factors[k] for k in neuron.index] if factors else [1.0] * len(old)
+                if factors:
+                    neuron.weights = [
+                        w if f == 1 else v + f * (w - v)
+                        for f, v, w in zip(own, old, neuron.weights)
+                    ]
+                if layer.rule.max_norm < math.inf:
+                    shorten(neuron.weights, layer, own)
+
+    def step(self, neuron: Neuron, optimizer: Optimizer, number: int) -> None:
+        for k, (p, g) in enumerate(zip(neuron.weights, neuron.gradient)):
+            neuron.weights[k], *rest = optimizer.update(p, g, neuron.state[k], number, math)
+            neuron.state[k] = tuple(rest)
 
     def read(self, parameters: Numbers, slots: list[Numbers] | None = None) -> None:
         """Take the neurons' weights and state from the flat arrays."""
@@ -171,6 +291,7 @@ class PurePython:
             neuron.weights = [parameters[k] for k in neuron.index]
             neuron.state = [tuple(slot[k] for slot in slots or []) for k in neuron.index]
 
+    @np.errstate(over="ignore")  # in float32: it is found as an infinity
     def write(self, parameters: Any, slots: Any) -> None:
         """Give the neurons' weights and state back to the flat arrays."""
         for neuron in self.neurons:
@@ -180,16 +301,77 @@ class PurePython:
                     slot[k] = value
 
 
+def shorten(weights: Numbers, layer: Layer, factors: Numbers) -> None:
+    """Apply max_norm to the weights of one neuron, but not to those that are frozen."""
+    norm = math.sqrt(sum(w * w for w in weights[: layer.inputs]))
+    if norm > layer.rule.max_norm:
+        for k in range(layer.inputs):
+            if factors[k]:
+                weights[k] *= layer.rule.max_norm / norm
+
+
+def weights_of(sample_weight: Any, rows: int) -> Numbers:
+    """A weight for each row."""
+    return [1.0] * rows if sample_weight is None else list(sample_weight.tolist())
+
+
+GAMMA, MASK = 0x9E3779B97F4A7C15, 2**64 - 1
+
+
+def mix(u: int) -> int:
+    """The mixing of SplitMix64."""
+    u &= MASK
+    u = ((u ^ (u >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    u = ((u ^ (u >> 27)) * 0x94D049BB133111EB) & MASK
+    return u ^ (u >> 31)
+
+
 def shuffled(n: int, state: TrainingState) -> list[int]:
     """The order of the rows in one epoch, as `TrainingState` tells."""
-    mask = 2**64 - 1
     order = list(range(n))
     for i in range(n - 1, 0, -1):
-        state.shuffle = (state.shuffle + 0x9E3779B97F4A7C15) & mask
-        u = state.shuffle
-        u = ((u ^ (u >> 30)) * 0xBF58476D1CE4E5B9) & mask
-        u = ((u ^ (u >> 27)) * 0x94D049BB133111EB) & mask
-        u = (u ^ (u >> 31)) >> 32
-        j = (u * (i + 1)) >> 32
+        state.shuffle = (state.shuffle + GAMMA) & MASK
+        j = ((mix(state.shuffle) >> 32) * (i + 1)) >> 32
         order[i], order[j] = order[j], order[i]
     return order
+
+
+class Noise:
+    """Dropout and input noise of one update, as `TrainingState` tells."""
+
+    def __init__(self, architecture: Architecture, state: TrainingState) -> None:
+        self.architecture = architecture
+        self.state = state
+
+    def numbers(self, stream: int, row: int, columns: int) -> list[int]:
+        """The numbers of one row of a stream."""
+        streams = len(self.architecture.sizes) + 1
+        key = mix(self.state.noise + GAMMA * (self.state.step * streams + stream + 1))
+        first = row * columns + 1
+        return [mix(key + GAMMA * i) for i in range(first, first + columns)]
+
+    def kept(self, stream: int, row: int, columns: int) -> Numbers:
+        """0 where a layer's output is dropped, else 1 / (1 - dropout)."""
+        dropout = self.architecture.input_dropout
+        if stream > 0:
+            dropout = self.architecture.regularization[stream - 1].dropout
+        if not dropout:
+            return [1.0] * columns
+        limit = int(dropout * 2**32)
+        return [
+            0.0 if number >> 32 < limit else 1 / (1 - dropout)
+            for number in self.numbers(stream, row, columns)
+        ]
+
+    def inputs(self, row: int, x: Numbers) -> Numbers:
+        """The inputs with noise and without those that are dropped."""
+        if sigma := self.architecture.input_noise:
+            numbers = self.numbers(len(self.architecture.sizes), row, len(x))
+            x = [v + sigma * normal(number) for v, number in zip(x, numbers)]
+        return [v * m for v, m in zip(x, self.kept(0, row, len(x)))]
+
+
+def normal(number: int) -> float:
+    """A normally distributed number (Box & Muller, 1958) from 64 bits."""
+    u, v = ((half + 0.5) / 2**32 for half in divmod(number, 2**32))
+    return math.sqrt(-2 * math.log(u)) * math.cos(2 * math.pi * v)

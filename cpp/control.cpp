@@ -1,0 +1,113 @@
+#include "control.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace nnfast {
+namespace {
+
+// f(rule, start of W, layer) for the layers that have rules
+template <class T, class F>
+void for_rules(const Network<T>& network, F f) {
+    for (size_t k = 0; k < network.regularization.size(); ++k)
+        f(network.regularization[k], network.layers[k].flat, network.layers[k]);
+}
+
+// term(i) summed over i < n, as a sum of eight interleaved ones: short chains, in a fixed order
+template <class F>
+double sum_of(size_t n, F term) {
+    double sums[8] = {};
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (size_t j = 0; j < 8; ++j) sums[j] += term(i + j);
+    for (size_t j = 0; i + j < n; ++j) sums[j] += term(i + j);
+    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) +
+           ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+}
+
+}  // namespace
+
+template <class T>
+double penalty(const Network<T>& network, const T* p) {
+    double sum = 0;
+    for_rules(network, [&](const Regularization& rule, size_t start, const Layer<T>& layer) {
+        const size_t count = layer.inputs * layer.outputs;
+        const T* w = p + start;
+        if (rule.l1 > 0)
+            sum += rule.l1 * sum_of(count, [&](size_t i) { return std::fabs(double(w[i])); });
+        if (rule.l2 > 0)
+            sum += rule.l2 / 2 * sum_of(count, [&](size_t i) { return double(w[i]) * w[i]; });
+    });
+    return sum;
+}
+
+template <class T>
+void add_penalty(const Network<T>& network, const T* p, T* gradient) {
+    for_rules(network, [&](const Regularization& rule, size_t start, const Layer<T>& layer) {
+        const size_t end = start + layer.inputs * layer.outputs;
+        const T l1 = static_cast<T>(rule.l1), l2 = static_cast<T>(rule.l2);
+        if (rule.l2 > 0)
+            for (size_t i = start; i < end; ++i) gradient[i] += l2 * p[i];
+        if (rule.l1 > 0)
+            for (size_t i = start; i < end; ++i)
+                gradient[i] += l1 * static_cast<T>((p[i] > 0) - (p[i] < 0));
+    });
+}
+
+template <class T>
+void clip(const Network<T>& network, const Control<T>& control, T* gradient) {
+    const size_t n = network.parameter_count;
+    if (control.factors)
+        for (size_t i = 0; i < n; ++i)
+            if (control.factors[i] == 0) gradient[i] = 0;
+    if (control.clip_value > 0) {
+        const T limit = static_cast<T>(control.clip_value);
+        // a NaN stays one, for it must be found
+        for (size_t i = 0; i < n; ++i) {
+            const T g = gradient[i] > limit ? limit : gradient[i];
+            gradient[i] = g < -limit ? -limit : g;
+        }
+    }
+    if (control.clip_norm > 0) {
+        const double squares =
+            sum_of(n, [&](size_t i) { return double(gradient[i]) * gradient[i]; });
+        const double norm = std::sqrt(squares);
+        if (norm > control.clip_norm) {
+            const T factor = static_cast<T>(control.clip_norm / norm);
+            for (size_t i = 0; i < n; ++i) gradient[i] *= factor;
+        }
+    }
+}
+
+template <class T>
+void settle(const Network<T>& network, const Control<T>& control, const T* old, T* p) {
+    const T* factors = control.factors;
+    if (factors)
+        for (size_t i = 0; i < network.parameter_count; ++i)
+            p[i] = factors[i] == 1 ? p[i] : old[i] + factors[i] * (p[i] - old[i]);
+    std::vector<double> scales;
+    for_rules(network, [&](const Regularization& rule, size_t start, const Layer<T>& layer) {
+        if (rule.max_norm == std::numeric_limits<double>::infinity()) return;
+        scales.assign(layer.outputs, 0);
+        for (size_t i = 0; i < layer.inputs * layer.outputs; ++i)
+            scales[i % layer.outputs] += double(p[start + i]) * p[start + i];
+        for (double& scale : scales) {
+            const double norm = std::sqrt(scale);
+            scale = norm > rule.max_norm ? rule.max_norm / norm : 1;
+        }
+        for (size_t i = 0; i < layer.inputs * layer.outputs; ++i)
+            if (!factors || factors[start + i] != 0)
+                p[start + i] *= static_cast<T>(scales[i % layer.outputs]);
+    });
+}
+
+#define NNFAST_INSTANTIATE(T)                                     \
+    template double penalty(const Network<T>&, const T*);         \
+    template void add_penalty(const Network<T>&, const T*, T*);   \
+    template void clip(const Network<T>&, const Control<T>&, T*); \
+    template void settle(const Network<T>&, const Control<T>&, const T*, T*);
+NNFAST_INSTANTIATE(float)
+NNFAST_INSTANTIATE(double)
+
+}  // namespace nnfast
