@@ -1,5 +1,6 @@
 // One row on its own, straight from the user's array of parameters: a lane is a unit. Every output
-// is the same chain of fma as in tile.h, so a row has the same result here as among others.
+// is the same chain of fma as in forward_product.h, so a row has the same result here as among
+// others.
 #pragma once
 
 #include "blocks.h"

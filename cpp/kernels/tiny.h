@@ -5,7 +5,7 @@
 #pragma once
 
 #include "losses.h"
-#include "tile.h"
+#include "optimizers.h"
 
 namespace nnfast::NNFAST_ISA {
 namespace {

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "blocks.h"
-#include "row.h"
+#include "input_gradient.h"
 #include "tiny.h"
 
 namespace nnfast::NNFAST_ISA {
