@@ -78,7 +78,8 @@ struct WeightGradient {
     const Update<T>* update;
     T* p;
     T* state[most_slots];
-    Active active;     // the other rows of p stay: only for an update without state
+    T l1, l2;          // an update adds l1 sign(w) + l2 w to the gradient of W
+    Active active;     // the other rows of p stay: only for an update without state or penalties
     Packed<T> packed;  // null where packing does not pay
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 namespace nnfast {
 namespace {
@@ -122,8 +123,10 @@ bool Network<T>::drops(size_t k) const {
 }
 
 template <class T>
-bool Network<T>::penalises() const {
-    const auto any = [](const Regularization& rule) { return rule.l1 > 0 || rule.l2 > 0; };
+bool Network<T>::limits_norms() const {
+    const auto any = [](const Regularization& rule) {
+        return rule.max_norm < std::numeric_limits<double>::infinity();
+    };
     return std::any_of(regularization.begin(), regularization.end(), any);
 }
 
@@ -382,9 +385,13 @@ void Pass<T>::find_gradient(size_t k, const T* const* x, size_t rows,
               g.inputs = layer.inputs;
               g.columns = columns;
               g.biased = layer.bias;
+              if (!network_.regularization.empty()) {
+                  g.l1 = static_cast<T>(network_.regularization[k].l1);
+                  g.l2 = static_cast<T>(network_.regularization[k].l2);
+              }
               // the sums of the others would be added to nothing, or to what their state still
               // moves
-              const bool adds_only = target.update && !target.resume &&
+              const bool adds_only = target.update && !target.resume && g.l1 == 0 && g.l2 == 0 &&
                                      network_.kernels.slots(target.update->optimizer) == 0;
               if (k == 0 && adds_only) g.active = active_;
               if (!packed_rows_.empty()) {

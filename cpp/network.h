@@ -53,9 +53,9 @@ struct Network {
     bool forward_rows(const T* parameters, const T* x, size_t rows, T* room, T* y) const;
     size_t flat_room() const;
 
-    // Whether an update drops outputs of layer k, penalises weights, or uses random numbers
+    // Whether an update drops outputs of layer k, limits norms, or uses random numbers
     bool drops(size_t k) const;
-    bool penalises() const;
+    bool limits_norms() const;
     bool is_noisy() const;
 
     // Narrow enough for the kernels that take a sample per lane.

@@ -165,11 +165,12 @@ Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer,
     : network_(network),
       optimizer_(optimizer),
       control_(control),
-      way_(weighted || !network.regularization.empty() || network.is_noisy() ||
-                   control.clip_value > 0 || control.clip_norm > 0 || control.factors
+      way_(control.clip_value > 0 || control.clip_norm > 0 || control.factors ||
+                   network.limits_norms()
                ? Way::controlled
-           : network.is_tiny() ? Way::tiny
-                               : Way::fused) {
+           : network.is_tiny() && !weighted && network.regularization.empty() && !network.is_noisy()
+               ? Way::tiny
+               : Way::fused) {
     const size_t count = way_ == Way::fused ? network.padded_count : network.parameter_count;
     const auto copy = [&](const T* from) {
         Buffer<T> to(count + tiny_padding);
@@ -275,7 +276,7 @@ void Trainer<T>::run_chunks(const Plan& plan, size_t threads) {
     const auto& data = plan.data;
     const size_t batch_size = plan.batch_size, work = network_.work();
     const size_t most = std::min(network_.chunk_rows(), batch_size);
-    const bool controlled = way_ == Way::controlled;
+    const bool controlled = way_ == Way::controlled, noisy = network_.is_noisy();
     Team team(team_size(threads, most * work));
     Pass<T> pass(network_, controlled ? padded_.get() : weights_.get(), most, true, team);
     Rows<T> rows(network_, data, most);
@@ -286,7 +287,7 @@ void Trainer<T>::run_chunks(const Plan& plan, size_t threads) {
     for (size_t epoch = 0; epoch < plan.epochs; ++epoch) {
         if (plan.shuffle) shuffle_rows(order, shuffle_state);
         double loss = 0;
-        const double penalties = controlled ? penalty(network_, weights_.get()) : 0;
+        const double penalties = present_penalty();
         for (size_t start = 0; start < data.rows; start += batch_size) {
             const size_t end = std::min(start + batch_size, data.rows);
             const T scale = T(1) / static_cast<T>(end - start);
@@ -303,7 +304,6 @@ void Trainer<T>::run_chunks(const Plan& plan, size_t threads) {
                 target.p = weights_.get();
                 for (size_t s = 0; s < slots_; ++s) target.state[s] = state_[s].get();
                 const Noise noise{noise_seed, step, network_.layers.size() + 2, first - start};
-                const bool noisy = controlled && network_.is_noisy();
                 loss +=
                     pass.backpropagate(rows.chunk(count, noisy ? &noise : nullptr), scale, target);
             }
@@ -313,6 +313,15 @@ void Trainer<T>::run_chunks(const Plan& plan, size_t threads) {
         }
         plan.losses[epoch] = loss / static_cast<double>(data.rows) + penalties;
     }
+}
+
+template <class T>
+double Trainer<T>::present_penalty() const {
+    if (network_.regularization.empty()) return 0;
+    if (way_ == Way::controlled) return penalty(network_, weights_.get());
+    Buffer<T> p(network_.parameter_count);
+    network_.unpack(weights_.get(), p.get());
+    return penalty(network_, p.get());
 }
 
 // The factors of update number `number` of this call

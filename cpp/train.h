@@ -63,12 +63,13 @@ private:
     enum class Way {
         tiny,        // as they are; the kernels that take a whole training
         fused,       // padded; the weight gradient's tiles
-        controlled,  // as they are, and padded for the passes; step by step, with `Control`
+        controlled,  // as they are, and padded for the passes; by steps over all parameters
     };
     struct Plan;
     void run_tiny(const Plan& plan);
     void run_chunks(const Plan& plan, size_t threads);
     void prepare_update(size_t number);
+    double present_penalty() const;
     void update_controlled(Buffer<T>& padded_gradient);
 
     const Network<T>& network_;

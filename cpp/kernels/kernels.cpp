@@ -47,7 +47,7 @@ void step(const Update<T>& update, size_t n, const T* gradient, T* p, T* const* 
     g.update = &update;
     g.p = p;
     for (size_t s = 0; s < slots(update.optimizer); ++s) g.state[s] = state[s];
-    update_block(g, 0, n, gradient);
+    update_block(g, 0, n, gradient, false);
 }
 
 constexpr const char* functions[] = {"exp", "log", "log1p", "sigmoid", "tanh"};

@@ -71,6 +71,17 @@ void pack(const WeightGradient<T>& g) {
     }
 }
 
+// gradient + l1 sign(w) + l2 w
+template <class T>
+NNFAST_INLINE Vec<T> penalised(const WeightGradient<T>& g, Vec<T> gradient, Vec<T> w) {
+    if (g.l2 != 0) gradient = fma(fill(g.l2), w, gradient);
+    if (g.l1 != 0) {
+        const Vec<T> zero{}, l1 = fill(g.l1);
+        gradient = gradient + select<T>(w > zero, l1, zero) - select<T>(w < zero, l1, zero);
+    }
+    return gradient;
+}
+
 // dW = x^T delta for R inputs from number `first` and N vectors of columns: into the gradient, into
 // the parameters (gradient descent), or into `scratch` for the other optimizers
 template <class T, size_t R, size_t N, Source source>
@@ -117,7 +128,8 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, 
             NNFAST_UNROLL
             for (size_t n = 0; n < N; ++n) {
                 Vec<T> w = load(p + n * lanes<T>);
-                GradientDescent::update<T>(g.update->factors, sum[r][n], w, none, none);
+                const Vec<T> gradient = penalised<T>(g, sum[r][n], w);
+                GradientDescent::update<T>(g.update->factors, gradient, w, none, none);
                 store(p + n * lanes<T>, w);
             }
         }
@@ -127,17 +139,19 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, 
 }
 
 // One step of the optimizer over `count` consecutive parameters whose gradient has just been
-// computed
+// computed; weights, not biases, are penalised
 template <class T>
-void update_block(const WeightGradient<T>& g, size_t offset, size_t count, const T* gradient) {
+void update_block(const WeightGradient<T>& g, size_t offset, size_t count, const T* gradient,
+                  bool weights) {
     Optimizers::visit(g.update->optimizer, [&](auto optimizer) {
         using Optimizer = decltype(optimizer);
         for (size_t i = 0; i < count; i += lanes<T>) {
             Vec<T> state[most_slots] = {};
             Vec<T> p = load(g.p + offset + i);
             for (size_t s = 0; s < Optimizer::slots; ++s) state[s] = load(g.state[s] + offset + i);
-            Optimizer::template update<T>(g.update->factors, load(gradient + i), p, state[0],
-                                          state[1]);
+            Vec<T> slope = load(gradient + i);
+            if (weights) slope = penalised<T>(g, slope, p);
+            Optimizer::template update<T>(g.update->factors, slope, p, state[0], state[1]);
             store(g.p + offset + i, p);
             for (size_t s = 0; s < Optimizer::slots; ++s) store(g.state[s] + offset + i, state[s]);
         }
@@ -156,7 +170,7 @@ void bias_gradient_tile(const WeightGradient<T>& g, size_t column) {
     if (!g.update) return store_tile<T, 1, N>(sum, g.gradient + offset, 0);
     T scratch[N * lanes<T>];
     store_tile<T, 1, N>(sum, scratch, 0);
-    update_block(g, offset, N * lanes<T>, scratch);
+    update_block(g, offset, N * lanes<T>, scratch, false);
 }
 
 template <class T, Source source>
@@ -179,7 +193,7 @@ void weight_gradient_of(const WeightGradient<T>& g) {
             weight_gradient_tile<T, R, N, source>(g, first, column, scratch);
             if (keeps_state)
                 update_block(g, panel_row<T, N>(column, g.inputs + 1, first), R * N * lanes<T>,
-                             scratch);
+                             scratch, true);
         });
         if (g.biased) bias_gradient_tile<T, N>(g, column);
     });
