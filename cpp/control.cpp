@@ -89,16 +89,20 @@ void settle(const Network<T>& network, const Control<T>& control, const T* old, 
     std::vector<double> scales;
     for_rules(network, [&](const Regularization& rule, size_t start, const Layer<T>& layer) {
         if (rule.max_norm == std::numeric_limits<double>::infinity()) return;
+        // f(w, its place, its column)
+        const auto for_weights = [&](auto f) {
+            for (size_t i = 0, k = start; i < layer.inputs; ++i)
+                for (size_t j = 0; j < layer.outputs; ++j, ++k) f(p[k], k, j);
+        };
         scales.assign(layer.outputs, 0);
-        for (size_t i = 0; i < layer.inputs * layer.outputs; ++i)
-            scales[i % layer.outputs] += double(p[start + i]) * p[start + i];
+        for_weights([&](T w, size_t, size_t j) { scales[j] += double(w) * w; });
         for (double& scale : scales) {
             const double norm = std::sqrt(scale);
             scale = norm > rule.max_norm ? rule.max_norm / norm : 1;
         }
-        for (size_t i = 0; i < layer.inputs * layer.outputs; ++i)
-            if (!factors || factors[start + i] != 0)
-                p[start + i] *= static_cast<T>(scales[i % layer.outputs]);
+        for_weights([&](T& w, size_t k, size_t j) {
+            if (!factors || factors[k] != 0) w *= static_cast<T>(scales[j]);
+        });
     });
 }
 

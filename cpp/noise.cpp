@@ -11,7 +11,8 @@ void drop(const Stream& stream, double rate, Block<const T> a, T* kept, T* thinn
     for (size_t r = 0; r < a.rows; ++r)
         for (size_t c = 0; c < a.outputs; ++c) {
             const size_t place = r * a.stride + c;
-            kept[place] = stream(r, a.outputs, c) >> 32 < limit ? T(0) : factor;
+            // no branch: it could not be predicted
+            kept[place] = factor * static_cast<T>(stream(r, a.outputs, c) >> 32 >= limit);
             thinned[place] = a.data[place] * kept[place];
         }
 }

@@ -343,7 +343,7 @@ void Trainer<T>::update_controlled(Buffer<T>& padded_gradient) {
     network_.unpack(padded_gradient.get(), g);
     add_penalty(network_, p, g);
     clip(network_, control_, g);
-    std::copy_n(p, count, old_.get());
+    if (control_.factors) std::copy_n(p, count, old_.get());
     network_.kernels.step(update_, count, g, p, state);
     settle(network_, control_, old_.get(), p);
     network_.pack(p, padded_.get());
