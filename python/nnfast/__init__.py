@@ -5,6 +5,7 @@ from nnfast._core import __version__
 from nnfast.comparison import Comparison, compare
 from nnfast.files import load
 from nnfast.formulas import SGD, Adam
+from nnfast.gradients import gradient_check
 from nnfast.layers import Dense
 from nnfast.levels.contract import DivergenceError
 from nnfast.network import Network
@@ -26,6 +27,7 @@ __all__ = [
     "compare",
     "datasets",
     "get_num_threads",
+    "gradient_check",
     "info",
     "levels",
     "load",

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from nnfast import levels, validation
+from nnfast import inspection, levels, validation
 from nnfast.formulas import DEFAULT_LOSS, LOSSES, OPTIMIZERS, Optimizer, losses_for
+from nnfast.gradients import GradientCheck, gradient_check
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
 from nnfast.layers import DTYPES, Dense, dtype_name, read_layers
 from nnfast.levels.compiled import Predictor, bind
@@ -27,6 +28,7 @@ from nnfast.levels.contract import (
     Regularization,
     TrainingState,
 )
+from nnfast.range_test import LearningRateRange, find_learning_rate
 from nnfast.training import EpochClock, History, Progress
 
 MULTIPLICATIONS = 2_000_000  # of the first call of a level: a few milliseconds where it is compiled
@@ -320,6 +322,68 @@ class Network(Predictor):
         X, Y = self._data(X, y)
         loss, gradient = self._level.loss_and_gradient(self._parameters, X, Y)
         return float(loss), np.asarray(gradient, self.dtype)
+
+    # ---- looking inside ---------------------------------------------------------------------
+
+    def activations(self, X: Any) -> list[Array]:
+        """Outputs of every layer for inputs X (n, inputs): one (n, units) array per layer.
+
+        The last is `predict(X)`. Each is computed by the level itself, as the outputs of a network
+        of the layers up to it.
+        """
+        return inspection.activations(self, X)
+
+    def input_gradient(self, X: Any, y: Any) -> Array:
+        """The gradient of each row's own loss with respect to its inputs, (n, inputs).
+
+        It is not divided by the number of rows: row i says how the loss of row i alone changes with
+        X[i]. y as for `fit`.
+
+        Raises ValueError or TypeError for data that do not fit.
+        """
+        return inspection.input_gradient(self, X, y)
+
+    def gradient_check(self, X: Any, y: Any, *, entries: int = 1000) -> GradientCheck:
+        """Compare backpropagation with differences of the loss; see `nnfast.gradient_check`."""
+        return gradient_check(self, X, y, entries=entries)
+
+    def find_learning_rate(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        optimizer: Optimizer | str | None = None,
+        lowest: float = 1e-6,
+        highest: float = 10.0,
+        steps: int = 100,
+        batch_size: int | None = 32,
+    ) -> LearningRateRange:
+        """Try rising learning rates on a copy, and suggest one: the range test of Smith (2017).
+
+        A copy is trained from the present weights for `steps` updates, the learning rate growing
+        from `lowest` to `highest` by the same factor each time, until the loss diverges. The rate
+        at which the smoothed loss falls most steeply is suggested. This network is not changed.
+
+        optimizer: as for `fit`, its learning rate is replaced and its state is fresh; None takes
+            that of the last `fit`, or `Adam()`.
+        batch_size: rows per update, visited in an order drawn by the network's seed; None: all.
+
+        Leslie N. Smith, Cyclical learning rates for training neural networks, WACV 2017.
+
+        Raises ValueError or TypeError for data or options that do not fit.
+        """
+        return find_learning_rate(
+            self,
+            X,
+            y,
+            optimizer=optimizer,
+            lowest=lowest,
+            highest=highest,
+            steps=steps,
+            batch_size=batch_size,
+        )
+
+    # ---- training ---------------------------------------------------------------------------
 
     def fit(
         self,

@@ -1,0 +1,68 @@
+"""Looking inside a network: what every layer gives, and how the loss depends on the inputs.
+
+Both are computed by the level itself, from the contract alone: the first layers of a network are a
+network, and so is a network with a layer in front.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnfast import levels, validation
+from nnfast.formulas import DEFAULT_LOSS
+from nnfast.levels.contract import Architecture, Array
+
+if TYPE_CHECKING:
+    from nnfast.network import Network
+
+ROWS = 64  # that `input_gradient` hands to a level at once; a power of two, so that / ROWS is exact
+
+
+def activations(network: Network, X: Any) -> list[Array]:
+    """Outputs of every layer, one (n, units) array each; see `Network.activations`."""
+    X = validation.inputs(X, network.architecture)
+    own = network.architecture
+    result = []
+    for count in range(1, len(own.activations)):
+        first = Architecture(
+            sizes=own.sizes[: count + 1],
+            activations=own.activations[:count],
+            biases=own.biases[:count],
+            loss=DEFAULT_LOSS[own.activations[count - 1]],
+            dtype=own.dtype,
+        )
+        level = levels.LEVELS[network.level](first)
+        outputs = level.forward(network.parameters[: first.parameter_count], X)
+        result.append(np.asarray(outputs, own.dtype))
+    return [*result, network.predict(X)]
+
+
+def input_gradient(network: Network, X: Any, y: Any) -> Array:
+    """d(loss of row i) / dX[i], (n, inputs); see `Network.input_gradient`.
+
+    A linear layer without bias is put in front, its weights some rows of X. The unit vector e_i
+    reads row i of them, so that the gradient of these weights is that of the rows.
+    """
+    X = validation.inputs(X, network.architecture)
+    Y = validation.targets(y, len(X), network.architecture)
+    parts = (slice(start, start + ROWS) for start in range(0, len(X), ROWS))
+    return np.concatenate([_input_gradient(network, X[part], Y[part]) for part in parts])
+
+
+def _input_gradient(network: Network, X: Array, Y: Array) -> Array:
+    own = network.architecture
+    rows = len(X)
+    lengthened = Architecture(
+        sizes=(rows, *own.sizes),
+        activations=("linear", *own.activations),
+        biases=(False, *own.biases),
+        loss=own.loss,
+        dtype=own.dtype,
+    )
+    level = levels.LEVELS[network.level](lengthened)
+    parameters = np.concatenate([X.ravel(), network.parameters])
+    _, gradient = level.loss_and_gradient(parameters, np.eye(rows, dtype=own.dtype), Y)
+    of_the_mean = np.asarray(gradient[: X.size], own.dtype).reshape(X.shape)
+    return rows * of_the_mean
