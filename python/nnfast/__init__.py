@@ -3,6 +3,7 @@
 from nnfast import datasets, levels
 from nnfast._core import __version__
 from nnfast.comparison import Comparison, compare
+from nnfast.diagnostics import TrainingWarning
 from nnfast.files import load
 from nnfast.formulas import SGD, Adam
 from nnfast.gradients import gradient_check
@@ -23,6 +24,7 @@ __all__ = [
     "FormatError",
     "History",
     "Network",
+    "TrainingWarning",
     "__version__",
     "compare",
     "datasets",

@@ -121,9 +121,7 @@ def gradient_check(network: Network, X: Any, y: Any, *, entries: int = 1000) -> 
     )
 
 
-def _compare(
-    differences: _Differences, analytic: Array, chosen: Array
-) -> tuple[Array, Array, int]:
+def _compare(differences: _Differences, analytic: Array, chosen: Array) -> tuple[Array, Array, int]:
     """Numeric derivatives and relative errors of the chosen entries, and the number of kinks."""
     numeric, errors, kinks = np.empty(len(chosen)), np.empty(len(chosen)), 0
     for k, entry in enumerate(chosen):
@@ -172,7 +170,7 @@ class _Differences:
         ]
         low, high = min(slopes), max(slopes)
         margin = self.noise / step + TOLERANCE["float64"] * max(abs(low), abs(high))
-        return high - low > 4 * margin and low - margin <= expected <= high + margin
+        return bool(high - low > 4 * margin and low - margin <= expected <= high + margin)
 
     def at(self, entry: int, change: float) -> tuple[float, float]:
         """(moved parameter, loss)."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nnfast import inspection, levels, validation
+from nnfast import diagnostics, inspection, levels, validation
 from nnfast.formulas import DEFAULT_LOSS, LOSSES, OPTIMIZERS, Optimizer, losses_for
 from nnfast.gradients import GradientCheck, gradient_check
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
@@ -110,6 +110,7 @@ class Network(Predictor):
         self._set_factors(np.zeros(len(self._parameters), bool))
         self.level = level
         self._busy = threading.Lock()
+        self.diagnosed: set[str] = set()  # what `nnfast.diagnostics` has looked at and warned of
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
         self.reset(seed)
@@ -278,6 +279,7 @@ class Network(Predictor):
         twin = Network(layers, level=level or self.level, **self.options)
         twin._parameters[:] = self._parameters
         twin._set_factors(self._frozen)
+        twin.diagnosed |= self.diagnosed
         if self._optimizer is not None and self._state is not None:
             state = self._state
             twin.resume(self._optimizer, replace(state, slots=state.slots.copy()))
@@ -428,6 +430,7 @@ class Network(Predictor):
         if isinstance(verbose, bool) or verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose is {verbose!r}; choose from 0, 1, 2, 'auto'.")
         chosen = validation.optimizer(optimizer)
+        diagnostics.check_data(self, X)
         if not self._busy.acquire(blocking=False):
             raise RuntimeError(
                 "this network is being trained by another thread; train a net.copy() instead."
@@ -479,6 +482,7 @@ class Network(Predictor):
                 progress.update(history.epochs, losses[-1])
         finally:
             progress.close()
+        diagnostics.check_units(self, X, Y, history.epochs)
         return history
 
     def _diverged(

@@ -52,9 +52,8 @@ class LearningRateRange:
         ax.semilogx(self.rates, self.raw_losses, color="0.8", label="loss of a batch")
         ax.semilogx(self.rates, self.losses, label="smoothed")
         if self.suggestion is not None:
-            ax.axvline(
-                self.suggestion, linestyle="--", color="C1", label=f"steepest, {self.suggestion:.1g}"
-            )
+            label = f"falls most steeply at {self.suggestion:.2g}"
+            ax.axvline(self.suggestion, linestyle="--", color="C1", label=label)
         ax.set_xlabel("learning rate")
         ax.set_ylabel("loss")
         ax.legend()
