@@ -116,8 +116,8 @@ def _check_constant_columns(network: Network, X: Array, sample: Array) -> None:
             "constant columns",
             f"The same number in all rows of {len(columns)} of {X.shape[1]} columns of X: the "
             f"first is column {first}, always {X[0, first]:.4g}. Such a column tells nothing "
-            "about a row and only adds to the biases, in larger steps than theirs. Leave it out, or "
-            "subtract the mean: nnfast.datasets.standardize(X) does.",
+            "about a row and only adds to the biases, in larger steps than theirs. Leave it out, "
+            "or subtract the mean: nnfast.datasets.standardize(X) does.",
         )
 
 
@@ -158,8 +158,8 @@ def _check_dead(network: Network, k: int, a: Array, X: Array, Y: Array) -> None:
     _warn(
         network,
         "dead units",
-        f"{len(dead)} of {a.shape[1]} units of layer {k} ({network.layers[k].activation}) are 0 for all "
-        f"{len(a):,} rows looked at; the first is unit {dead[0]}. A unit that is 0 everywhere has "
+        f"{len(dead)} of {a.shape[1]} units of layer {k} ({network.layers[k].activation}) are "
+        f"0 for all {len(a):,} rows looked at; the first is unit {dead[0]}. A unit that is 0 everywhere has "
         "no gradient and does not learn any more. Train again with a lower learning rate"
         f'{leaky} or init="he_uniform".',
     )

@@ -143,18 +143,19 @@ class _Differences:
         self.noise = ROUNDING * max(1.0, abs(self.here))
 
     def compare(self, entry: int, expected: float) -> tuple[float, float]:
-        """(derivative, relative error) by the longest step that agrees, or the one nearest to."""
-        best = (np.nan, np.inf)
+        """(derivative, relative error) by the longest step that agrees, or else the surest."""
+        surest = (np.inf, np.nan, np.inf)
         for relative in STEPS:
             step = relative * max(1.0, abs(self.parameters[entry]))
             near, far = self.central(entry, step / 2), self.central(entry, step)
-            derivative = near + (near - far) / 3  # Richardson: the error of order step² cancels
+            correction = (near - far) / 3  # Richardson: the error of order step² cancels
+            derivative = near + correction
             floor = self.noise / step / TOLERANCE["float64"]
             error = abs(expected - derivative) / max(abs(expected), abs(derivative), floor)
-            best = min(best, (derivative, error), key=lambda pair: pair[1])
             if error <= TOLERANCE["float64"]:
-                break
-        return best
+                return derivative, error
+            surest = min(surest, (abs(correction) + self.noise / step, derivative, error))
+        return surest[1:]
 
     def central(self, entry: int, step: float) -> float:
         ahead, behind = self.at(entry, step), self.at(entry, -step)
