@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from nnfast.formulas import ACTIVATIONS, LOSSES, OPTIMIZERS, losses_for
 from nnfast.range_test import LearningRateRange
 
 ENDINGS = [(name, loss) for name in ACTIVATIONS for loss in losses_for(name)]
+
+WITH_LEARNING_RATE = [name for name, kind in OPTIMIZERS.items() if hasattr(kind(), "learning_rate")]
 
 
 def make(ending, level, *, hidden="tanh", dtype="float64", seed=0, units=(3, 5, 4), bias=True):
@@ -236,9 +240,7 @@ def test_gradient_check_of_some_entries():
 # ---- learning rates -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", [n for n, o in OPTIMIZERS.items() if hasattr(o(), "learning_rate")]
-)
+@pytest.mark.parametrize("name", WITH_LEARNING_RATE)
 def test_a_learning_rate_that_works_is_found(name):
     X, y = nn.datasets.digits()
     net = nn.Network([64, nn.Dense(32, "relu"), nn.Dense(10, "softmax")], seed=0)
@@ -324,3 +326,10 @@ def test_the_range_test_is_drawn():
     assert len(ax.lines) == 3
     assert found.plot(ax) is ax
     pyplot.close("all")
+
+
+def test_the_page_about_it_runs(capsys):
+    page = Path(__file__).parents[1] / "docs" / "inspection.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    exec("\n".join(blocks), {})
+    assert "(150, 8) (150, 3)" in capsys.readouterr().out

@@ -158,10 +158,10 @@ def _check_dead(network: Network, k: int, a: Array, X: Array, Y: Array) -> None:
     _warn(
         network,
         "dead units",
-        f"{len(dead)} of {a.shape[1]} units of layer {k} ({network.layers[k].activation}) are "
-        f"0 for all {len(a):,} rows looked at; the first is unit {dead[0]}. A unit that is 0 everywhere has "
-        "no gradient and does not learn any more. Train again with a lower learning rate"
-        f'{leaky} or init="he_uniform".',
+        f"{len(dead)} of {a.shape[1]} units of layers[{k}] ({network.layers[k].activation}) are 0 "
+        f"for all {len(a):,} rows looked at; the first is unit {dead[0]}. A unit that is 0 for "
+        "every row has no gradient and does not learn any more. Train again with a lower learning "
+        f'rate{leaky} or init="he_uniform".',
     )
 
 
@@ -176,10 +176,10 @@ def _check_saturated(
     _warn(
         network,
         "saturated units",
-        f"{np.count_nonzero(at_limit)} of {a.shape[1]} units of layer {k} "
+        f"{np.count_nonzero(at_limit)} of {a.shape[1]} units of layers[{k}] "
         f"({network.layers[k].activation}) lie within {SATURATED:.0%} of {low:g} or {high:g} for "
-        f"most rows; the first is unit {np.flatnonzero(at_limit)[0]}. There the slope is nearly 0 "
-        "and the layers before learn hardly anything. Standardize the inputs "
+        f"most rows; the first is unit {np.flatnonzero(at_limit)[0]}. There the slope is nearly 0: "
+        "these weights and those of the layers before hardly learn. Scale the inputs "
         "(nnfast.datasets.standardize), and train again with a lower learning rate or "
         'init="glorot_uniform".',
     )
@@ -188,11 +188,12 @@ def _check_saturated(
 def _has_learned(network: Network, X: Array, Y: Array) -> bool:
     """Whether the outputs fit their own targets much better than those of other rows.
 
-    A network that has learned a truth table saturates its units with good reason.
+    A network that has learned a truth table saturates its units with good reason, and one that is
+    larger than its task has units to spare.
     """
     others = np.random.default_rng(0).permutation(len(Y))
     own = network.evaluate(X, Y)["loss"]
-    return own < LEARNED * network.evaluate(X, Y[others])["loss"]
+    return own <= LEARNED * network.evaluate(X, Y[others])["loss"]
 
 
 def _limits(activation: str) -> tuple[float, float] | None:
@@ -227,7 +228,7 @@ def explain_divergence(
     finite = "no loss was finite"
     if last_loss is not None:
         finite = f"the last finite loss is {last_loss:.4g}"
-    causes = [*_large_numbers(network, _sample(X), _sample(Y)), *_large_steps(network, optimizer)]
+    causes = [*_large_numbers(network, X, Y), *_large_steps(network, optimizer)]
     return (
         f"the training diverged in epoch {epoch}: the loss or a weight is no finite number any "
         f"more ({finite}). Likely cause{'s' if len(causes) > 1 else ''}: {'; '.join(causes)}."
@@ -263,7 +264,7 @@ def _large_steps(network: Network, optimizer: Optimizer) -> list[str]:
         init = layer.init or network.options["init"]
         if _limits(layer.activation) is None and init in ("normal", "uniform"):
             causes.append(
-                f'the initial weights of layer {k} ({layer.activation}), drawn by "{init}", are '
+                f'the initial weights of layers[{k}] ({layer.activation}), drawn by "{init}", are '
                 f'large for {network.sizes[k]} inputs: take init="he_uniform"'
             )
             break

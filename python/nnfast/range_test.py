@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnfast import drawing, validation
+from nnfast import diagnostics, drawing, validation
 from nnfast.formulas import OPTIMIZERS, Optimizer
 from nnfast.levels.contract import Array, TrainingState
 
@@ -89,6 +89,7 @@ def find_learning_rate(
     chosen = validation.optimizer(optimizer) or network.optimizer or OPTIMIZERS["adam"]()
     if not hasattr(chosen, "learning_rate"):
         raise ValueError(f"{chosen!r} has no learning rate to look for; choose another optimizer.")
+    diagnostics.check_data(network, X)  # here all rows are seen; the copy's fits get batches
     rates = np.geomspace(lowest, highest, steps)
     losses = _losses(network, X, Y, chosen, rates.tolist(), min(rows, len(X)))
     return LearningRateRange(rates[: len(losses)], _smoothed(losses), losses)
