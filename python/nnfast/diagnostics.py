@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -252,8 +253,8 @@ def _large_numbers(network: Network, X: Array, Y: Array) -> list[str]:
 
 def _large_steps(network: Network, optimizer: Optimizer) -> list[str]:
     causes = []
-    if hasattr(optimizer, "learning_rate"):
-        rate = optimizer.learning_rate
+    rate = getattr(optimizer, "learning_rate", None)
+    if isinstance(rate, Real):
         causes.append(
             f"the learning rate {rate:g} is too large for {type(optimizer).__name__} here: try "
             f"{rate / 10:g}, or ask find_learning_rate(X, y)"
@@ -262,7 +263,8 @@ def _large_steps(network: Network, optimizer: Optimizer) -> list[str]:
         causes.append(f"the steps of {optimizer!r} are too large here: try smaller ones")
     for k, layer in enumerate(network.layers[:-1]):
         init = layer.init or network.options["init"]
-        if _limits(layer.activation) is None and init in ("normal", "uniform"):
+        wide = network.sizes[k] >= 8  # N(0, 1) is then twice He's sqrt(2 / inputs), or more
+        if wide and init in ("normal", "uniform") and _limits(layer.activation) is None:
             causes.append(
                 f'the initial weights of layers[{k}] ({layer.activation}), drawn by "{init}", are '
                 f'large for {network.sizes[k]} inputs: take init="he_uniform"'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,13 +26,12 @@ class GradientCheck:
     layer, name, index: the entry is `net.weights[layer]`'s "W" or "b" at this index.
     analytic, numeric: the derivative of the loss by backpropagation, and by differences.
     relative_error: |analytic - numeric| over the larger of the two, or over what rounding of the
-        loss makes of a difference where that is more.
+        loss makes of a difference where that is more; in float32 over the largest entry.
     tolerance: of the relative error.
     checked, parameters: how many entries were checked, and how many there are.
     kinks: entries at which the loss has two slopes, as with a relu at exactly 0, and
         backpropagation's lies between them. They count as right.
-    precision: "float64", or "float32" where the float32 gradient differs from the float64 one;
-        `numeric` is then the entry of the latter.
+    precision: of `analytic`; where it is "float32", `numeric` is backpropagation in float64.
     """
 
     layer: int
@@ -54,10 +53,13 @@ class GradientCheck:
 
     def __repr__(self) -> str:
         place = f"weights[{self.layer}] {self.name}[{', '.join(map(str, self.index))}]"
+        reference = "differences"
+        if self.precision == "float32":
+            reference = "backpropagation in float64"
         text = (
             f"GradientCheck {'ok' if self.ok else 'FAILED'}: {self.checked:,} of "
             f"{self.parameters:,} entries checked. The worst is {place}: {self.analytic:.9g} by "
-            f"backpropagation in {self.precision}, {self.numeric:.9g} by differences, relative "
+            f"backpropagation in {self.precision}, {self.numeric:.9g} by {reference}, relative "
             f"error {self.relative_error:.1e} (tolerance {self.tolerance:.0e})."
         )
         if self.kinks:
@@ -83,7 +85,8 @@ def gradient_check(network: Network, X: Any, y: Any, *, entries: int = 1000) -> 
     """
     X = validation.inputs(X, network.architecture)
     Y = validation.targets(y, len(X), network.architecture)
-    entries = validation.whole_number("entries", entries)
+    count = len(network.parameters)
+    chosen = _some(count, validation.whole_number("entries", entries), network.seed)
     architecture = replace(network.architecture, dtype="float64")
     level = levels.LEVELS[network.level](architecture)
     parameters, inputs, targets = (
@@ -91,34 +94,45 @@ def gradient_check(network: Network, X: Any, y: Any, *, entries: int = 1000) -> 
     )
     loss, gradient = level.loss_and_gradient(parameters, inputs, targets)
     analytic = np.asarray(gradient, np.float64)
-    chosen = _some(len(parameters), entries, network.seed)
     differences = _Differences(
         lambda: float(level.loss_and_gradient(parameters, inputs, targets)[0]), parameters
     )
     numeric, errors, kinks = _compare(differences, analytic, chosen)
-    tolerance, precision = TOLERANCE["float64"], "float64"
+    k = int(errors.argmax())
+    worst = _Worst("float64", int(chosen[k]), analytic[chosen[k]], numeric[k], errors[k])
     if network.dtype == "float32":
-        _, single = network.loss_and_gradient(X, Y)
         # a sum of float32 numbers is off by some 1e-5 of the largest of them, not of the sum
         floor = 1e-2 * max(1.0, float(abs(inputs).max())) * max(1.0, float(loss))
-        rounded = abs(single - analytic) / max(float(abs(analytic).max()), floor)
-        if rounded.max() > errors.max() * TOLERANCE["float32"] / tolerance:
-            tolerance, precision = TOLERANCE["float32"], "float32"
-            numeric, errors, analytic = analytic, rounded, single.astype(np.float64)
-            chosen = np.arange(len(parameters))
-    worst = int(errors.argmax())
-    entry = int(chosen[worst])
+        single = _worst_float32(analytic, network.loss_and_gradient(X, Y)[1], floor)
+        worst = max(worst, single, key=lambda entry: entry.error / TOLERANCE[entry.precision])
     return GradientCheck(
-        *_place(architecture, entry),
-        analytic=float(analytic[entry]),
-        numeric=float(numeric[worst]),
-        relative_error=float(errors[worst]),
-        tolerance=tolerance,
-        checked=min(entries, len(parameters)),
-        parameters=len(parameters),
+        *_place(architecture, worst.entry),
+        analytic=float(worst.analytic),
+        numeric=float(worst.numeric),
+        relative_error=float(worst.error),
+        tolerance=TOLERANCE[worst.precision],
+        checked=len(chosen),
+        parameters=count,
         kinks=kinks,
-        precision=precision,
+        precision=worst.precision,
     )
+
+
+class _Worst(NamedTuple):
+    """The entry with the largest error."""
+
+    precision: str
+    entry: int
+    analytic: float
+    numeric: float
+    error: float
+
+
+def _worst_float32(right: Array, single: Array, floor: float) -> _Worst:
+    """The entry of the float32 gradient that differs most from the float64 one."""
+    errors = abs(single - right) / max(float(abs(right).max()), floor)
+    entry = int(errors.argmax())
+    return _Worst("float32", entry, single[entry], right[entry], errors[entry])
 
 
 def _compare(differences: _Differences, analytic: Array, chosen: Array) -> tuple[Array, Array, int]:

@@ -107,7 +107,13 @@ def _losses(
     for k, rate in enumerate(rates):
         batch = order.take(range(k * rows, (k + 1) * rows), mode="wrap")
         twin.resume(replace(optimizer, learning_rate=rate), state)
-        loss = twin.fit(X[batch], Y[batch], batch_size=None, shuffle=False, verbose=0)["loss"][0]
+        try:
+            history = twin.fit(X[batch], Y[batch], batch_size=None, shuffle=False, verbose=0)
+        except ArithmeticError:  # the weights overflowed
+            if k == 0:
+                raise
+            break
+        loss = history["loss"][0]
         running = loss if k == 0 else 0.8 * running + 0.2 * loss
         lowest = min(lowest, running)
         if not running <= DIVERGED * lowest:
