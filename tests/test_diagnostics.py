@@ -257,12 +257,34 @@ def explained(layers=LINEAR, *, scale=1.0, targets=1.0, optimizer=None, **option
 def test_divergence_names_epoch_loss_and_rate():
     text = explained()
     assert "diverged in epoch 3" in text
-    assert "the last finite loss is 4.25e+30" in text
+    assert "the last finite loss was 4.25e+30" in text
     assert "Likely cause: the learning rate 0.5 is too large for SGD here: try 0.05" in text
     net = nn.Network([3, 1])
-    assert "no loss was finite" in explain_divergence(
+    assert "finite loss" not in explain_divergence(
         net, normal(5, 3), np.ones((5, 1)), nn.SGD(0.5), 1, None
     )
+
+
+def test_a_training_that_diverges_says_why(level):
+    X, y = nn.datasets.ten_points()
+    net = nn.Network([2, nn.Dense(2, "linear")], seed=0, level=level)
+    with pytest.raises(nn.DivergenceError) as caught:
+        net.fit(X, 1000 * nn.datasets.one_hot(y), epochs=500, optimizer=nn.SGD(4.0))
+    text = str(caught.value)
+    assert "Likely causes: " in text
+    assert "targets up to 1000" in text
+    assert "the learning rate 4 is too large for SGD here: try 0.4" in text
+    assert "The network is back at its weights after epoch" in text
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("rows", [5, 50])
+def test_what_is_not_finite_is_no_matter_of_scale(level, bad, rows):
+    X, y = normal(rows, 3), np.ones(rows)
+    X[2, 1] = bad
+    net = nn.Network([3, 1], seed=0, level=level)
+    with pytest.raises(ValueError, match=r"X\[2, 1\]"):
+        net.fit(X, y)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

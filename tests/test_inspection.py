@@ -131,6 +131,21 @@ def test_looking_inside_changes_nothing(level, dtype):
     assert net.optimizer is None
 
 
+def test_rules_of_training_are_no_part_of_it(level):
+    plain = nn.Network([3, nn.Dense(6, "tanh"), 2], seed=0, level=level)
+    ruled = nn.Network(
+        [3, nn.Dense(6, "tanh", dropout=0.5, l2=0.1), nn.Dense(2, l1=0.1)],
+        seed=0,
+        level=level,
+        input_dropout=0.2,
+        input_noise=1.0,
+    )
+    X, y = data(plain, 8)
+    np.testing.assert_array_equal(ruled.input_gradient(X, y), plain.input_gradient(X, y))
+    for a, b in zip(ruled.activations(X), plain.activations(X), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 # ---- gradient check -----------------------------------------------------------------------------
 
 
@@ -141,6 +156,17 @@ def test_gradient_check_passes(level, ending, hidden, dtype):
     check = nn.gradient_check(net, *data(net, 6))
     assert check.ok, check
     assert check.checked == check.parameters == len(net.parameters)
+
+
+def test_gradient_check_is_that_of_the_objective(level, dtype):
+    net = nn.Network(
+        [3, nn.Dense(6, "tanh", l1=0.02, dropout=0.5), nn.Dense(2, l2=0.3)],
+        seed=0,
+        dtype=dtype,
+        level=level,
+    )
+    check = net.gradient_check(*data(net, 6))
+    assert check.ok, check
 
 
 @pytest.mark.parametrize("size", [1e-3, 1.0, 200.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from numbers import Real
@@ -53,8 +54,11 @@ def check_data(network: Network, X: Array) -> None:
         return
     network.diagnosed.add("data")
     sample = _sample(X, min(SAMPLE, max(SAMPLE_LEAST, SAMPLE_NUMBERS // X.shape[1])))
+    low, high = float(sample.min()), float(sample.max())
+    if not (math.isfinite(low) and math.isfinite(high)):  # the training will refuse it
+        return
     few = len(sample) < ENOUGH_ROWS
-    if few and sample.max() <= LARGE and sample.min() >= -LARGE:
+    if few and low >= -LARGE and high <= LARGE:
         return
     unscaled = _unscaled(sample) or (None if few else _unequal(sample))
     if unscaled:
@@ -226,14 +230,10 @@ def explain_divergence(
     epoch: the number, from 1, of the one that ended with a loss or weights that are not finite.
     last_loss: the last finite loss, None where there was none.
     """
-    finite = "no loss was finite"
-    if last_loss is not None:
-        finite = f"the last finite loss is {last_loss:.4g}"
+    last = f"; the last finite loss was {last_loss:.4g}" if last_loss is not None else ""
     causes = [*_large_numbers(network, X, Y), *_large_steps(network, optimizer)]
-    return (
-        f"the training diverged in epoch {epoch}: the loss or a weight is no finite number any "
-        f"more ({finite}). Likely cause{'s' if len(causes) > 1 else ''}: {'; '.join(causes)}."
-    )
+    likely = "Likely causes" if len(causes) > 1 else "Likely cause"
+    return f"the training diverged in epoch {epoch}{last}. {likely}: {'; '.join(causes)}."
 
 
 def _large_numbers(network: Network, X: Array, Y: Array) -> list[str]:

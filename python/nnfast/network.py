@@ -473,7 +473,7 @@ class Network(Predictor):
                 try:
                     losses = train(epochs=size)
                 except DivergenceError as error:
-                    reason = self._diverged(history, error.losses, train, X)
+                    reason = self._diverged(history, error.losses, train, X, Y)
                     if isinstance(reason, ValueError):  # nothing has changed
                         self._optimizer, self._state = before
                     raise reason from None
@@ -491,6 +491,7 @@ class Network(Predictor):
         losses: Sequence[float],
         train: Callable[..., Sequence[float]],
         X: Array,
+        Y: Array,
     ) -> Exception:
         """Train again up to the last good epoch of a call that has changed nothing; the error."""
         try:
@@ -500,12 +501,11 @@ class Network(Predictor):
         finite = next((k for k, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
         if finite > 1:
             history["loss"].extend(train(epochs=finite - 1))
-        epoch = history.epochs
-        last = f"; the last finite loss was {losses[finite - 1]:.4g}" if finite else ""
+        assert self._optimizer is not None
+        epoch, last = history.epochs, losses[finite - 1] if finite else None
+        why = diagnostics.explain_divergence(self, X, Y, self._optimizer, epoch + 1, last)
         return DivergenceError(
-            f"the training diverged in epoch {epoch + 1}{last}. The network is back at its "
-            f"weights after epoch {epoch}.",
-            history["loss"],
+            f"{why} The network is back at its weights after epoch {epoch}.", history["loss"]
         )
 
     def _data(self, X: Any, y: Any) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnfast import diagnostics, drawing, validation
 from nnfast.formulas import OPTIMIZERS, Optimizer
-from nnfast.levels.contract import Array, TrainingState
+from nnfast.levels.contract import Array, DivergenceError, TrainingState
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +109,7 @@ def _losses(
         twin.resume(replace(optimizer, learning_rate=rate), state)
         try:
             history = twin.fit(X[batch], Y[batch], batch_size=None, shuffle=False, verbose=0)
-        except ArithmeticError:  # the weights overflowed
+        except DivergenceError:
             if k == 0:
                 raise
             break
