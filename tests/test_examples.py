@@ -132,10 +132,10 @@ def test_three_levels(tmp_path):
 def test_mnist(tmp_path):
     if not MNIST.is_dir():
         pytest.skip(f"no MNIST in {MNIST}")
-    for cost in ("quadratic", "cross-entropy"):
-        text = run("mnist.py", str(MNIST), "--epochs", "1", "--cost", cost, folder=tmp_path)
+    for options in ([], ["--cost", "cross-entropy", "--lambda", "5"]):
+        text = run("mnist.py", str(MNIST), "--epochs", "1", *options, folder=tmp_path)
         first = next(line for line in text.splitlines() if line.startswith("epoch"))
-        accuracy, seconds = first.split()[4:6]
-        assert float(accuracy.rstrip("%")) > 60  # at chance it is 10 %
+        test, validation, seconds = first.split()[3:8:2][:2] + first.split()[-2:-1]
+        assert float(test.rstrip("%")) > 60  # at chance it is 10 %
         assert float(seconds) > 0
-        assert f"best test accuracy {accuracy}" in text
+        assert f"best accuracy: test {test}, validation {validation}" in text
