@@ -71,6 +71,7 @@ struct WeightGradient {
     size_t rows, inputs, columns;
     bool biased;
     const T* const* x;
+    const T* const* next_x;  // the rows of x that are read after these; null for none
     const T* delta;
     size_t delta_stride;
     T* gradient;  // like p and state: laid out as W

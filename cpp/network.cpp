@@ -330,7 +330,7 @@ double Pass<T>::backpropagate(const Chunk<T>& chunk, T scale, const WeightGradie
     const double loss = run_to_loss(chunk, scale);
     for (size_t k = rooms_.size(); k-- > 0;) {
         if (k > 0) run_layer_back(k, chunk.rows);
-        find_gradient(k, inputs_of(k), chunk.rows, target);
+        find_gradient(k, chunk, target);
     }
     return loss;
 }
@@ -374,8 +374,8 @@ void Pass<T>::run_layer_back(size_t k, size_t rows) {
 }
 
 template <class T>
-void Pass<T>::find_gradient(size_t k, const T* const* x, size_t rows,
-                            const WeightGradient<T>& target) {
+void Pass<T>::find_gradient(size_t k, const Chunk<T>& chunk, const WeightGradient<T>& target) {
+    const size_t rows = chunk.rows;
     const auto& layer = network_.layers[k];
     share(rows * layer.inputs * layer.width, layer.width,
           [&](size_t member, size_t first, size_t columns) {
@@ -402,7 +402,8 @@ void Pass<T>::find_gradient(size_t k, const T* const* x, size_t rows,
                               part(packed_delta_.get(), packed_delta_.size()),
                               part(packed_rows_.data(), packed_rows_.size())};
               }
-              g.x = x;
+              g.x = inputs_of(k);
+              if (k == 0 && first == 0) g.next_x = chunk.next_x;
               g.delta = rooms_[k].delta.get() + first;
               g.delta_stride = layer.stride;
               if (target.gradient) g.gradient = target.gradient + offset;

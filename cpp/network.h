@@ -96,6 +96,7 @@ template <class T>
 struct Chunk {
     const T* const* x;
     const T* const* y;
+    const T* const* next_x;  // as many rows, which are likely to follow; null where they are fewer
     const T* weights;  // of the rows' losses; null for all 1
     size_t rows;
     const Noise* noise;  // null for none
@@ -130,7 +131,7 @@ private:
     void run_layer(size_t k, const T* const* x, size_t rows, bool activate);
     void find_active(const T* const* x, size_t rows);
     void run_layer_back(size_t k, size_t rows);
-    void find_gradient(size_t k, const T* const* x, size_t rows, const WeightGradient<T>& target);
+    void find_gradient(size_t k, const Chunk<T>& chunk, const WeightGradient<T>& target);
     template <class Job>
     void share(size_t work, size_t width, const Job& job);
 

@@ -25,25 +25,28 @@ public:
         : inputs_(network.layers.front().inputs),
           outputs_(network.layers.back().outputs),
           data_(data),
-          x(most),
+          x(2 * most),
           y(most),
           weights_(data.weights ? most : 0) {}
 
     void select(const uint32_t* order, size_t first, size_t rows) {
-        point_at_rows(data_.x, inputs_, order, first, rows, x.data());
+        const size_t ahead = std::min(rows, data_.rows - first - rows);
+        point_at_rows(data_.x, inputs_, order, first, rows + ahead, x.data());
+        next_ = ahead == rows ? x.data() + rows : nullptr;
         point_at_rows(data_.y, outputs_, order, first, rows, y.data());
         for (size_t r = 0; data_.weights && r < rows; ++r)
             weights_[r] = data_.weights[order ? order[first + r] : first + r];
     }
 
     Chunk<T> chunk(size_t rows, const Noise* noise = nullptr) const {
-        return {x.data(), y.data(), data_.weights ? weights_.data() : nullptr, rows, noise};
+        return {x.data(), y.data(), next_, data_.weights ? weights_.data() : nullptr, rows, noise};
     }
 
 private:
     size_t inputs_, outputs_;
     Data<T> data_;
     std::vector<const T*> x, y;
+    const T* const* next_ = nullptr;
     std::vector<T> weights_;
 };
 

@@ -105,6 +105,9 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, 
     const T* next = (g.update ? g.p : g.gradient) + panel + (row[R - 1] + 1) * stride;
     const Ahead ahead{reinterpret_cast<const char*>(next), R * delta_bytes / (count + !count)};
     in_steps(0, count, ahead, [&](size_t k) {
+        if (!packed && g.next_x)
+            for (size_t i = row[0]; i <= row[R - 1]; i += 64 / sizeof(T))
+                __builtin_prefetch(g.next_x[k] + i, 0, 2);
         const T* d = delta + (rows ? rows[1 + k] : k) * delta_stride;
         const T* factors = packed ? x + k * R : g.x[k];
         Vec<T> v[N];
