@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from nnfast.formulas import LOSSES, OPTIMIZERS, Optimizer
 from nnfast.levels.contract import Architecture, Array, Pair
+
+PIECE = 1 << 20  # numbers
 
 REAL = (int, float, np.integer, np.floating, np.bool_)
 
@@ -129,29 +131,59 @@ def _from_objects(name: str, array: NDArray[Any]) -> NDArray[Any]:
     return numbers
 
 
-def require_finite(name: str, array: Array, dtype: str) -> None:
-    """Refuse NaN and infinity, and say where the first one is."""
+def require_finite(name: str, array: Array, dtype: str, first: int = 0) -> None:
+    """Refuse NaN and infinity, and say where the first one is; `first` is the index of row 0."""
     # A sum with either in it is not finite; one that overflows is looked at number by number. The
     # sum needs no array of its own: on large data that is several times faster.
     if array.size > 10_000:
         with np.errstate(over="ignore", invalid="ignore"):
             if np.isfinite(array.sum()):
                 return
-    finite = np.isfinite(array)
-    if np.count_nonzero(finite) == array.size:
+    for start, piece in pieces(array):
+        finite = np.isfinite(piece)
+        if np.count_nonzero(finite) == piece.size:
+            continue
+        position = [int(i) for i in np.argwhere(~finite)[0]]
+        value = piece[tuple(position)]
+        position[0] += first + start
+        raise ValueError(
+            f"{name}{position} is {value} ({'NaN' if np.isnan(value) else 'infinite'} as {dtype}); "
+            "expected finite numbers. Remove or fill such rows, and scale very large values down."
+        )
+
+
+def pieces(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """(index of the first row, rows) of about a million numbers each.
+
+    What is computed of them needs little memory, however large the array is.
+    """
+    if array.size <= PIECE:
+        yield 0, array
         return
-    position = [int(i) for i in np.argwhere(~finite)[0]]
-    value = array[tuple(position)]
-    raise ValueError(
-        f"{name}{position} is {value} ({'NaN' if np.isnan(value) else 'infinite'} as {dtype}); "
-        "expected finite numbers. Remove or fill such rows, and scale very large values down."
-    )
+    step = max(1, PIECE * len(array) // array.size)
+    for start in range(0, len(array), step):
+        yield start, array[start : start + step]
 
 
 def inputs(X: Any, architecture: Architecture, finite: bool = True) -> Array:
     """X as (n, inputs) in the network's dtype, n >= 1, with finite numbers if `finite` is set."""
     array = numeric_array("X", X, architecture.dtype)
-    expected = architecture.sizes[0]
+    _require_inputs(array, architecture.sizes[0])
+    if finite:
+        require_finite("X", array, architecture.dtype)
+    return array
+
+
+def mapped_inputs(X: np.memmap[Any, Any], architecture: Architecture, finite: bool) -> None:
+    """Check a file as `inputs` checks an array, converting a piece at a time."""
+    _require_inputs(X, architecture.sizes[0])
+    numeric_array("X", X[:1], architecture.dtype)
+    for start, piece in pieces(X) if finite else ():
+        array = numeric_array("X", piece, architecture.dtype)
+        require_finite("X", array, architecture.dtype, start)
+
+
+def _require_inputs(array: NDArray[Any], expected: int) -> None:
     if array.ndim != 2 or array.shape[1] != expected:
         raise ValueError(
             f"X has shape {array.shape}; expected (rows, {expected}), one column per input"
@@ -159,9 +191,6 @@ def inputs(X: Any, architecture: Architecture, finite: bool = True) -> Array:
         )
     if len(array) == 0:
         raise ValueError(f"X has shape {array.shape}; expected at least one row.")
-    if finite:
-        require_finite("X", array, architecture.dtype)
-    return array
 
 
 def _shape_hint(array: Array, expected: int) -> str:
@@ -180,16 +209,15 @@ def targets(y: Any, rows: int, architecture: Architecture) -> Array:
     (n,) is one column for a network with one output, and class labels 0 ... outputs-1 otherwise.
     """
     outputs = architecture.sizes[-1]
-    array = numeric_array("y", y, architecture.dtype)
+    given = array = numeric_array("y", y, architecture.dtype)
     if array.ndim not in (1, 2) or len(array) != rows:
         raise ValueError(
             f"y has shape {array.shape} and X has {rows} rows; expected y of shape {(rows,)} "
             f"or {(rows, outputs)}."
         )
-    require_finite("y", array, architecture.dtype)
     if array.ndim == 1 and outputs > 1:
-        array = _one_hot(array, outputs)
-    elif array.ndim == 1:
+        return _one_hot(array, outputs)
+    if array.ndim == 1:
         array = array.reshape(-1, 1)
     if array.shape[1] != outputs:
         labels = f", or integer labels {(rows,)}" if outputs > 1 else f" or {(rows,)}"
@@ -197,14 +225,15 @@ def targets(y: Any, rows: int, architecture: Architecture) -> Array:
             f"y has shape {array.shape}; expected {(rows, outputs)} for {outputs} "
             f"output{'s' if outputs > 1 else ''}{labels}."
         )
-    _require_range(array, architecture.loss)
+    _require_range(array, architecture.loss, given)
     return array
 
 
 def _one_hot(labels: Array, classes: int) -> Array:
-    wrong = (labels != np.floor(labels)) | (labels < 0) | (labels >= classes)
-    if wrong.any():
-        i = int(np.argmax(wrong))
+    right = (labels == np.floor(labels)) & (labels >= 0) & (labels < classes)
+    if not right.all():
+        require_finite("y", labels, labels.dtype.name)
+        i = int(np.argmin(right))
         raise ValueError(
             f"y[{i}] is {labels[i]:g}; y of shape {labels.shape} for a network with {classes} "
             f"outputs holds class labels, whole numbers from 0 to {classes - 1}."
@@ -214,21 +243,35 @@ def _one_hot(labels: Array, classes: int) -> Array:
     return rows
 
 
-def _require_range(y: Array, loss: str) -> None:
-    allowed = LOSSES[loss].targets
-    if allowed == "unit":
-        wrong, expected = (y < 0) | (y > 1), "numbers from 0 to 1"
-    elif allowed == "binary":
-        wrong, expected = (y != 0) & (y != 1), "0 or 1"
-    elif allowed == "distribution":
-        wrong = (y < 0) | (abs(y.sum(axis=1, keepdims=True) - 1) > 1e-3)
-        expected = "probabilities: no negative number, and every row adds up to 1"
-    else:
-        return
-    if np.count_nonzero(wrong):
-        i, j = (int(k) for k in np.argwhere(wrong)[0])
+@np.errstate(invalid="ignore")  # inf - inf
+def _row_sums(y: Array) -> Array:
+    sums: Array = y.sum(axis=1, keepdims=True)
+    return sums
+
+
+# what a loss expects of its targets: which entries are so, and the words for it
+_RANGES: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "any": (np.isfinite, "finite numbers"),
+    "unit": (lambda y: (y >= 0) & (y <= 1), "numbers from 0 to 1"),
+    "binary": (lambda y: (y == 0) | (y == 1), "0 or 1"),
+    "distribution": (
+        lambda y: (y >= 0) & (abs(_row_sums(y) - 1) <= 1e-3),
+        "probabilities: no negative number, and every row adds up to 1",
+    ),
+}
+
+
+def _require_range(y: Array, loss: str, given: Array) -> None:
+    """Refuse targets that the loss does not take; `given` is y in the shape that the user knows."""
+    check, expected = _RANGES[LOSSES[loss].targets]
+    for start, piece in pieces(y):
+        right = check(piece)
+        if np.count_nonzero(right) == right.size:
+            continue
+        require_finite("y", given, y.dtype.name)
+        i, j = (int(k) for k in np.argwhere(~right)[0])
         raise ValueError(
-            f"y[{i}, {j}] is {y[i, j]:g}; the loss {loss!r} expects {expected}. "
+            f"y[{start + i}, {j}] is {piece[i, j]:g}; the loss {loss!r} expects {expected}. "
             "Encode the classes so, or choose another loss."
         )
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, ClassVar
 
 from nnfast.formulas.activations import Number
+from nnfast.formulas.checks import require_fraction, require_positive
+from nnfast.formulas.schedules import Schedule
+
+LearningRate = Any  # a positive number, or a Schedule
 
 
 @dataclass(frozen=True)
@@ -23,15 +27,15 @@ class SGD:
     Raises ValueError for a learning rate that is not positive or a momentum outside [0, 1).
     """
 
-    learning_rate: float = 0.01
+    learning_rate: LearningRate = 0.01
     momentum: float = 0.0
     nesterov: bool = False
 
     name: ClassVar[str] = "sgd"
 
     def __post_init__(self) -> None:
-        _require_positive(self, "learning_rate")
-        _require_fraction(self, "momentum")
+        require_rate(self)
+        require_fraction(self, "momentum")
         if not isinstance(self.nesterov, bool):
             raise TypeError(f"SGD: nesterov is {self.nesterov!r}; expected True or False.")
         if self.nesterov and not self.momentum:
@@ -68,7 +72,7 @@ class Adam:
     Raises ValueError for a learning rate or epsilon that is not positive, or a beta outside [0, 1).
     """
 
-    learning_rate: float = 0.001
+    learning_rate: LearningRate = 0.001
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-7
@@ -76,10 +80,10 @@ class Adam:
     name: ClassVar[str] = "adam"
 
     def __post_init__(self) -> None:
-        _require_positive(self, "learning_rate")
-        _require_fraction(self, "beta1")
-        _require_fraction(self, "beta2")
-        _require_positive(self, "epsilon")
+        require_rate(self)
+        require_fraction(self, "beta1")
+        require_fraction(self, "beta2")
+        require_positive(self, "epsilon")
 
     @property
     def slots(self) -> int:
@@ -109,30 +113,28 @@ def hyperparameters(optimizer: Optimizer) -> tuple[float, ...]:
     return tuple(map(float, vars(optimizer).values()))
 
 
-def _require_positive(optimizer: Any, field: str) -> None:
-    value = _require_number(optimizer, field)
-    if not 0 < value < math.inf:
-        raise ValueError(
-            f"{type(optimizer).__name__}: {field} is {value!r}; expected a positive number."
-        )
+def at_rate(optimizer: Optimizer, rate: float) -> Optimizer:
+    """The optimizer with this learning rate, which may be 0 where a schedule says so."""
+    twin = copy(optimizer)
+    object.__setattr__(twin, "learning_rate", rate)
+    return twin
 
 
-def _require_fraction(optimizer: Any, field: str) -> None:
-    value = _require_number(optimizer, field)
-    if not 0 <= value < 1:
-        raise ValueError(
-            f"{type(optimizer).__name__}: {field} is {value!r}; expected a number from 0 up to, "
-            "but not including, 1."
-        )
+def steady(optimizer: Optimizer, factor: float = 1.0) -> Optimizer:
+    """The optimizer with a learning rate that is a number, multiplied by `factor`.
+
+    Levels know no schedules: they get the rate of each update as a number. Of a schedule, this is
+    the rate it begins with.
+    """
+    rate = getattr(optimizer, "learning_rate", None)  # not every optimizer has one
+    if isinstance(rate, Schedule):
+        rate = rate.start
+    elif factor == 1 or rate is None:
+        return optimizer
+    return at_rate(optimizer, factor * rate)
 
 
-def _require_number(optimizer: Any, field: str) -> float:
-    value = getattr(optimizer, field)
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{type(optimizer).__name__}: {field} is {value!r}; expected a number.")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    object.__setattr__(optimizer, field, number)
-    return number
+def require_rate(optimizer: Any) -> None:
+    """Refuse a learning rate that is neither a positive number nor a schedule."""
+    if not isinstance(optimizer.learning_rate, Schedule):
+        require_positive(optimizer, "learning_rate")

@@ -104,6 +104,8 @@ class TrainingState:
     step: the number of updates made.
     shuffle: the 64-bit state of the shuffling generator.
     noise: the 64-bit seed of dropout and input noise.
+    epoch: the number of epochs made, the time of a schedule; rate_factor: what all learning rates
+        are multiplied with. Both are kept by whoever calls `train`, which does not see them.
 
     Shuffling: SplitMix64 (Steele, Lea & Flood, 2014) adds G = 0x9E3779B97F4A7C15 to the state and
     mixes the sum; u is the upper half of its output. An epoch starts from the order 0, 1, ..., n-1
@@ -123,6 +125,8 @@ class TrainingState:
     step: int
     shuffle: int
     noise: int = 0
+    epoch: int = 0
+    rate_factor: float = 1.0
 
     @classmethod
     def fresh(cls, architecture: Architecture, optimizer: Optimizer, shuffle: int) -> TrainingState:

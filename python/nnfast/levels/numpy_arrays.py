@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nnfast.formulas import ACTIVATIONS, LOSSES, Activation, Optimizer
+from nnfast.formulas import ACTIVATIONS, LOSSES, Activation, Optimizer, at_rate
 from nnfast.levels.contract import (
     NO_CONTROL,
     Architecture,
@@ -82,7 +82,7 @@ class NumpyArrays:
                     total += len(x) * self.backpropagate(layers, gradients, x, y, w, noise)
                     self.penalise(layers, gradients)
                     if control.rates is not None:
-                        optimizer = replace(optimizer, learning_rate=float(control.rates[updates]))
+                        optimizer = at_rate(optimizer, float(control.rates[updates]))
                     updates += 1
                     self.update(parameters, gradient, optimizer, state, control)
                 losses.append(total / n)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nnfast.formulas import ACTIVATIONS, LOSSES, Optimizer
+from nnfast.formulas import ACTIVATIONS, LOSSES, Optimizer, at_rate
 from nnfast.levels.contract import (
     NO_CONTROL,
     Architecture,
@@ -164,7 +164,7 @@ class PurePython:
                     )
                     total += loss * len(batch)
                     if rates is not None:
-                        optimizer = replace(optimizer, learning_rate=next(rates))
+                        optimizer = at_rate(optimizer, next(rates))
                     self.update(optimizer, state, control)
                 losses.append(total / n)
                 if self.rounds:
