@@ -5,7 +5,7 @@ from nnfast._core import __version__
 from nnfast.comparison import Comparison, compare
 from nnfast.diagnostics import TrainingWarning
 from nnfast.files import load
-from nnfast.formulas import SGD, Adam
+from nnfast.formulas import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop
 from nnfast.gradients import gradient_check
 from nnfast.layers import Dense
 from nnfast.levels.contract import DivergenceError
@@ -17,13 +17,17 @@ from nnfast.training import History
 
 __all__ = [
     "SGD",
+    "Adagrad",
     "Adam",
+    "AdamW",
     "Comparison",
     "Dense",
     "DivergenceError",
     "FormatError",
     "History",
+    "Nadam",
     "Network",
+    "RMSprop",
     "TrainingWarning",
     "__version__",
     "compare",

@@ -42,9 +42,10 @@ class Network(Predictor):
         history = net.fit(X, y, epochs=10, batch_size=32, optimizer="adam")
 
     layers: the number of inputs, then for each layer a `Dense`, or a number n short for `Dense(n)`.
-    loss: "mean_squared_error", "quadratic", "binary_cross_entropy" (sigmoid outputs),
-        "cross_entropy" (softmax outputs) or "perceptron" (step outputs); None takes the one that
-        belongs to the last activation.
+    loss: "mean_squared_error", "quadratic", "mean_absolute_error", "huber", "log_cosh",
+        "binary_cross_entropy" (sigmoid outputs), "cross_entropy", "categorical_focal" (softmax
+        outputs), "poisson" (outputs that are positive), "hinge" (outputs of both signs) or
+        "perceptron" (step outputs); None takes the one that belongs to the last activation.
     init, bias_init: how the weights and biases of all layers start.
     l1, l2, max_norm: penalties and limit of the weights of all layers, as in `Dense`.
     input_dropout: the fraction of the inputs that are zero in each row of an update, as with
@@ -298,8 +299,11 @@ class Network(Predictor):
         return np.asarray(self._level.forward(self._parameters, X), self.dtype)
 
     def predict_classes(self, X: Any) -> Array:
-        """Class of each row, (n,) int64: the largest output, or output >= 0.5 of a single one."""
-        return _classes(self.predict(X))
+        """Class of each row, (n,) int64: the largest output, or output >= 0.5 of a single one.
+
+        With the loss "hinge", whose targets are -1 and 1, it is output >= 0.
+        """
+        return self._classes(self.predict(X))
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """{"loss": mean loss, "accuracy": fraction right}; y as for `fit`.
@@ -310,12 +314,14 @@ class Network(Predictor):
         """
         X, Y = self._data(X, y)
         result = {"loss": float(self._level.loss(self._parameters, X, Y))}
-        if ((Y == 0) | (Y == 1)).all():
+        threshold = LOSSES[self.loss].threshold
+        no = 2 * threshold - 1  # and 1 is the other class
+        if ((no == Y) | (Y == 1)).all():
             outputs = np.asarray(self._level.forward(self._parameters, X), self.dtype)
-            if (Y.sum(axis=1) == 1).all() or Y.shape[1] == 1:
-                right = _classes(outputs) == _classes(Y)
+            if ((Y == 1).sum(axis=1) == 1).all() or Y.shape[1] == 1:
+                right = self._classes(outputs) == self._classes(Y)
             else:
-                right = (outputs >= 0.5) == (Y == 1)
+                right = (outputs >= threshold) == (Y == 1)
             result["accuracy"] = float(right.mean())
         return result
 
@@ -404,8 +410,8 @@ class Network(Predictor):
         epochs: how often every row is visited.
         batch_size: rows per update; None takes all rows at once, 1 updates after every row. A last,
             smaller batch takes what is left.
-        optimizer: an `SGD` or `Adam`, or its name, starts with fresh state; None goes on with the
-            last one and its state, or starts `Adam()`.
+        optimizer: an `SGD`, `Adam`, `AdamW`, `Nadam`, `RMSprop` or `Adagrad`, or its name, starts
+            with fresh state; None goes on with the last one and its state, or starts `Adam()`.
         shuffle: visit the rows in a new order every epoch, the same on every level.
         verbose: 0 silent, 1 a progress line, 2 a line per epoch (at most ten a second), "auto" a
             progress line where somebody watches.
@@ -512,6 +518,13 @@ class Network(Predictor):
         X = validation.inputs(X, self._architecture)
         return X, validation.targets(y, len(X), self._architecture)
 
+    def _classes(self, outputs: Array) -> Array:
+        """The class that each row (n, outputs) stands for, (n,)."""
+        threshold = LOSSES[self.loss].threshold
+        one = outputs.shape[1] == 1
+        classes: Array = outputs[:, 0] >= threshold if one else outputs.argmax(axis=1)
+        return classes.astype(np.int64)
+
     # ---- showing and keeping ----------------------------------------------------------------
 
     def summary(self) -> None:
@@ -560,9 +573,3 @@ class Network(Predictor):
         from nnfast import files
 
         files.save(self, path)
-
-
-def _classes(outputs: Array) -> Array:
-    one = outputs.shape[1] == 1
-    classes: Array = outputs[:, 0] >= 0.5 if one else outputs.argmax(axis=1)
-    return classes.astype(np.int64)

@@ -197,6 +197,8 @@ def targets(y: Any, rows: int, architecture: Architecture) -> Array:
             f"y has shape {array.shape}; expected {(rows, outputs)} for {outputs} "
             f"output{'s' if outputs > 1 else ''}{labels}."
         )
+    if LOSSES[architecture.loss].targets == "sign" and ((array == 0) | (array == 1)).all():
+        array = 2 * array - 1
     _require_range(array, architecture.loss)
     return array
 
@@ -220,6 +222,10 @@ def _require_range(y: Array, loss: str) -> None:
         wrong, expected = (y < 0) | (y > 1), "numbers from 0 to 1"
     elif allowed == "binary":
         wrong, expected = (y != 0) & (y != 1), "0 or 1"
+    elif allowed == "sign":
+        wrong, expected = abs(y) != 1, "-1 or 1 (or 0 or 1 throughout)"
+    elif allowed == "positive":
+        wrong, expected = y < 0, "numbers from 0 up"
     elif allowed == "distribution":
         wrong = (y < 0) | (abs(y.sum(axis=1, keepdims=True) - 1) > 1e-3)
         expected = "probabilities: no negative number, and every row adds up to 1"

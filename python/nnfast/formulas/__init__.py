@@ -10,7 +10,17 @@ for the compiled levels, and a test holds the two together.
 
 from nnfast.formulas.activations import ACTIVATIONS, Activation
 from nnfast.formulas.losses import DEFAULT_LOSS, LOSSES, Loss, losses_for
-from nnfast.formulas.optimizers import OPTIMIZERS, SGD, Adam, Optimizer, hyperparameters
+from nnfast.formulas.optimizers import (
+    OPTIMIZERS,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Nadam,
+    Optimizer,
+    RMSprop,
+    hyperparameters,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -19,9 +29,13 @@ __all__ = [
     "OPTIMIZERS",
     "SGD",
     "Activation",
+    "Adagrad",
     "Adam",
+    "AdamW",
     "Loss",
+    "Nadam",
     "Optimizer",
+    "RMSprop",
     "hyperparameters",
     "losses_for",
 ]
