@@ -98,6 +98,12 @@ def optimizer(request):
 
 
 @pytest.fixture
+def turn(ending, optimizer):
+    """A number that differs from one pair of these to the next."""
+    return ENDINGS.index(ending) + 5 * OPTIMIZERS_TRIED.index(optimizer)
+
+
+@pytest.fixture
 def optimizers():
     """All that the fixture `optimizer` goes through."""
     return OPTIMIZERS_TRIED

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import ENDINGS, OPTIMIZERS_TRIED
 
 import nnfast
 from nnfast import levels
@@ -86,9 +85,8 @@ SHAPES = [
 
 
 @other_levels
-def test_one_epoch(problem, level, dtype, ending, optimizer):
+def test_one_epoch(problem, level, dtype, ending, optimizer, turn):
     output, loss = ending
-    turn = ENDINGS.index(ending) + 5 * OPTIMIZERS_TRIED.index(optimizer)
     for i, (sizes, batch_size, biases) in enumerate(SHAPES):
         hidden = list(ACTIVATIONS)[(turn + 3 * i) % len(ACTIVATIONS)]
         case = problem(sizes, (hidden, output), loss, rows=11, biases=biases, dtype=dtype)
