@@ -195,8 +195,11 @@ Pass<T>::Pass(const Network<T>& network, const T* weights, size_t rows, bool bac
     for (size_t k = 0; k < network.layers.size(); ++k) {
         const size_t stride = network.layers[k].stride, count = rows * stride;
         const bool drops = backward && network.drops(k);
+        const bool keeps_z = backward && k + 1 < network.layers.size() &&
+                             network.kernels.needs_z(network.layers[k].activation);
         Room room;
         room.a = Buffer<T>(count);
+        room.z = Buffer<T>(keeps_z ? count : 0);
         room.delta = Buffer<T>(backward ? count : 0);
         room.kept = Buffer<T>(drops ? count : 0);
         room.thinned = Buffer<T>(drops ? count : 0);
@@ -282,7 +285,8 @@ void Pass<T>::run_layer(size_t k, const T* const* x, size_t rows, bool activate)
     const auto& layer = network_.layers[k];
     const auto& kernels = network_.kernels;
     const T* w = weights_ + layer.start;
-    T* z = rooms_[k].a.get();
+    T* a = rooms_[k].a.get();
+    T* z = rooms_[k].z.size() ? rooms_[k].z.get() : a;
     const bool by_row = activate && layer.activation == kernels.row_wise;
     share(rows * layer.inputs * layer.width, layer.width,
           [&](size_t, size_t first, size_t columns) {
@@ -290,9 +294,10 @@ void Pass<T>::run_layer(size_t k, const T* const* x, size_t rows, bool activate)
               kernels.product({rows, layer.inputs, columns, x, w + first * w_rows, w_rows, true,
                                z + first, layer.stride, k == 0 ? active_ : Active{}});
               if (activate && !by_row)
-                  kernels.activate(layer.activation, {rows, columns, layer.stride, z + first});
+                  kernels.activate(layer.activation, {rows, columns, layer.stride, z + first},
+                                   a + first);
           });
-    if (by_row) kernels.activate(layer.activation, {rows, layer.outputs, layer.stride, z});
+    if (by_row) kernels.activate(layer.activation, {rows, layer.outputs, layer.stride, z}, a);
 }
 
 template <class T>
@@ -341,7 +346,8 @@ void Pass<T>::run_layer_back(size_t k, size_t rows) {
     const auto& layer = network_.layers[k];
     const auto& below = network_.layers[k - 1];
     const auto& kernels = network_.kernels;
-    const T* a = rooms_[k - 1].a.get();
+    const Buffer<T>& z = rooms_[k - 1].z;
+    const T* known = z.size() ? z.get() : rooms_[k - 1].a.get();
     T* delta = rooms_[k - 1].delta.get();
     const bool by_row = below.activation == kernels.row_wise;
     const bool dots = dots_pay<T>(rows, layer.outputs);
@@ -366,11 +372,13 @@ void Pass<T>::run_layer_back(size_t k, size_t rows) {
               }
               if (rooms_[k - 1].dropped) thin(p, rooms_[k - 1].kept.get() + first);
               if (!by_row)
-                  kernels.through_activation(
-                      below.activation, {rows, columns, below.stride, a + first}, delta + first);
+                  kernels.through_activation(below.activation,
+                                             {rows, columns, below.stride, known + first},
+                                             delta + first);
           });
     if (by_row)
-        kernels.through_activation(below.activation, {rows, below.outputs, below.stride, a}, delta);
+        kernels.through_activation(below.activation, {rows, below.outputs, below.stride, known},
+                                   delta);
 }
 
 template <class T>

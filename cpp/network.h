@@ -134,9 +134,10 @@ private:
     template <class Job>
     void share(size_t work, size_t width, const Job& job);
 
-    // thinned: a without what dropout drops
+    // z: only where the slope is found from it, else it is overwritten by a; thinned: a without
+    // what dropout drops
     struct Room {
-        Buffer<T> a, delta, kept, thinned;
+        Buffer<T> a, z, delta, kept, thinned;
         std::vector<const T*> a_rows, delta_rows, thinned_rows;
         bool dropped = false;  // in the present chunk
     };

@@ -192,7 +192,7 @@ def test_lists_are_refused(compiled_level):
         {"activations": ["tanh"]},
         {"activations": ["tanh", "tangent"]},
         {"biases": [True]},
-        {"loss": "hinge"},
+        {"loss": "exponential"},
     ],
     ids=str,
 )

@@ -121,7 +121,6 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, 
     if (!g.update) {
         store_tile<T, R, N>(sum, g.gradient + panel + first * stride, stride);
     } else if (g.update->optimizer == Optimizers::position<GradientDescent>) {
-        Vec<T> none{};
         NNFAST_UNROLL
         for (size_t r = 0; r < R; ++r) {
             T* p = g.p + panel + row[r] * stride;
@@ -129,7 +128,7 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, 
             for (size_t n = 0; n < N; ++n) {
                 Vec<T> w = load(p + n * lanes<T>);
                 const Vec<T> gradient = penalised<T>(g, sum[r][n], w);
-                GradientDescent::update<T>(g.update->factors, gradient, w, none, none);
+                GradientDescent::update<T>(g.update->factors, gradient, w, nullptr);
                 store(p + n * lanes<T>, w);
             }
         }
@@ -151,7 +150,7 @@ void update_block(const WeightGradient<T>& g, size_t offset, size_t count, const
             for (size_t s = 0; s < Optimizer::slots; ++s) state[s] = load(g.state[s] + offset + i);
             Vec<T> slope = load(gradient + i);
             if (weights) slope = penalised<T>(g, slope, p);
-            Optimizer::template update<T>(g.update->factors, slope, p, state[0], state[1]);
+            Optimizer::template update<T>(g.update->factors, slope, p, state);
             store(g.p + offset + i, p);
             for (size_t s = 0; s < Optimizer::slots; ++s) store(g.state[s] + offset + i, state[s]);
         }

@@ -13,7 +13,7 @@ from nnfast.checkpoints import Checkpoint
 from nnfast.comparison import Comparison, compare
 from nnfast.diagnostics import TrainingWarning
 from nnfast.files import load
-from nnfast.formulas import SGD, Adam
+from nnfast.formulas import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop
 from nnfast.formulas.schedules import (
     CosineDecay,
     ExponentialDecay,
@@ -32,7 +32,9 @@ from nnfast.threads import get_num_threads, set_num_threads
 
 __all__ = [
     "SGD",
+    "Adagrad",
     "Adam",
+    "AdamW",
     "CSVLogger",
     "Callback",
     "Checkpoint",
@@ -47,7 +49,9 @@ __all__ = [
     "InverseTimeDecay",
     "LambdaCallback",
     "LossGoal",
+    "Nadam",
     "Network",
+    "RMSprop",
     "ReduceOnPlateau",
     "StepDecay",
     "TimeLimit",

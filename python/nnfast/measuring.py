@@ -9,6 +9,7 @@ import numpy as np
 
 from nnfast import metrics, validation
 from nnfast.data import Batches, Data
+from nnfast.formulas import LOSSES
 from nnfast.history import HISTOGRAMS, Histogram, histograms
 from nnfast.levels.contract import Architecture, Array, Level
 from nnfast.metrics import Metric
@@ -21,9 +22,11 @@ def measure(
     chosen: Sequence[Metric] | None,
     *,
     loss: bool,
+    threshold: float,
 ) -> dict[str, float]:
     """The mean loss, if wanted, and the metrics, each over all rows.
 
+    threshold: an output of at least this counts as a yes.
     chosen: None takes the accuracy where the targets are classes.
     """
     if chosen is None and not isinstance(data, Batches):
@@ -48,7 +51,10 @@ def measure(
     if chosen is None:
         chosen = _suitable(Y)
     metrics.require_classes(chosen, Y)
-    return result | {metric.name: metric.function(Y, P, weight) for metric in chosen}
+    shift = 0.5 - threshold  # metrics of classes know 0.5 only
+    for metric in chosen:
+        result[metric.name] = metric.function(Y, P + shift if metric.of_classes else P, weight)
+    return result
 
 
 def _joined(parts: list[Array]) -> Array:
@@ -94,10 +100,15 @@ class Measurements:
 
     def __call__(self, level: Level, parameters: Array) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        threshold = LOSSES[self.architecture.loss].threshold
         if self.chosen:
-            found |= measure(level, parameters, self.training, self.chosen, loss=False)
+            found |= measure(
+                level, parameters, self.training, self.chosen, loss=False, threshold=threshold
+            )
         if self.held_out is not None:
-            on_held_out = measure(level, parameters, self.held_out, self.chosen, loss=True)
+            on_held_out = measure(
+                level, parameters, self.held_out, self.chosen, loss=True, threshold=threshold
+            )
             found |= {f"val_{name}": value for name, value in on_held_out.items()}
         for name in self.record:
             found[name] = self._histograms(name, level, parameters)

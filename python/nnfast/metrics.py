@@ -196,10 +196,10 @@ def require_classes(metrics: Iterable[Metric], Y: Array) -> None:
         )
 
 
-def classes(outputs: Array) -> Array:
-    """Class of each row, (n,) int64: the largest output, or output >= 0.5 of a single one."""
+def classes(outputs: Array, threshold: float = 0.5) -> Array:
+    """Class of each row, (n,) int64: the largest output, or a single one >= the threshold."""
     one = outputs.shape[1] == 1
-    found: Array = outputs[:, 0] >= 0.5 if one else outputs.argmax(axis=1)
+    found: Array = outputs[:, 0] >= threshold if one else outputs.argmax(axis=1)
     return found.astype(np.int64)
 
 

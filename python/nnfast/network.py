@@ -12,7 +12,7 @@ import numpy as np
 from nnfast import diagnostics, inspection, levels, validation, weighting
 from nnfast.data import Rows
 from nnfast.data import read as read_data
-from nnfast.formulas import OPTIMIZERS, Optimizer
+from nnfast.formulas import LOSSES, OPTIMIZERS, Optimizer
 from nnfast.gradients import GradientCheck, gradient_check
 from nnfast.history import History
 from nnfast.layers import Dense
@@ -33,9 +33,10 @@ class Network(Structure):
         history = net.fit(X, y, epochs=10, batch_size=32, optimizer="adam")
 
     layers: the number of inputs, then for each layer a `Dense`, or a number n short for `Dense(n)`.
-    loss: "mean_squared_error", "quadratic", "binary_cross_entropy" (sigmoid outputs),
-        "cross_entropy" (softmax outputs) or "perceptron" (step outputs); None takes the one that
-        belongs to the last activation.
+    loss: "mean_squared_error", "quadratic", "mean_absolute_error", "huber", "log_cosh",
+        "binary_cross_entropy" (sigmoid outputs), "cross_entropy", "categorical_focal" (softmax
+        outputs), "poisson" (outputs that are positive), "hinge" (outputs of both signs) or
+        "perceptron" (step outputs); None takes the one that belongs to the last activation.
     init, bias_init: how the weights and biases of all layers start.
     l1, l2, max_norm: penalties and limit of the weights of all layers, as in `Dense`.
     input_dropout: the fraction of the inputs that are zero in each row of an update, as with
@@ -65,8 +66,11 @@ class Network(Structure):
         return np.asarray(self._level.forward(self._parameters, X), self.dtype)
 
     def predict_classes(self, X: Any) -> Array:
-        """Class of each row, (n,) int64: the largest output, or output >= 0.5 of a single one."""
-        return classes(self.predict(X))
+        """Class of each row, (n,) int64: the largest output, or output >= 0.5 of a single one.
+
+        With the loss "hinge", whose targets are -1 and 1, it is output >= 0.
+        """
+        return classes(self.predict(X), LOSSES[self.loss].threshold)
 
     def evaluate(
         self, X: Any, y: Any = None, metrics: Any = None, sample_weight: Any = None
@@ -84,7 +88,8 @@ class Network(Structure):
         """
         chosen = None if metrics is None else read_metrics(metrics)
         rows = read_data(X, y, self._architecture, sample_weight)
-        return measure(self._level, self._parameters, rows, chosen, loss=True)
+        threshold = LOSSES[self.loss].threshold
+        return measure(self._level, self._parameters, rows, chosen, loss=True, threshold=threshold)
 
     def loss_and_gradient(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[float, Array]:
         """The mean loss over the rows with the penalties, and its gradient, like `parameters`."""

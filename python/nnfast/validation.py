@@ -225,6 +225,8 @@ def targets(y: Any, rows: int, architecture: Architecture) -> Array:
             f"y has shape {array.shape}; expected {(rows, outputs)} for {outputs} "
             f"output{'s' if outputs > 1 else ''}{labels}."
         )
+    if LOSSES[architecture.loss].signs and (abs(array) == 1).all():
+        array = (array + 1) / 2
     _require_range(array, architecture.loss, given)
     return array
 
@@ -253,6 +255,7 @@ def _row_sums(y: Array) -> Array:
 _RANGES: dict[str, tuple[Callable[[Array], Array], str]] = {
     "any": (np.isfinite, "finite numbers"),
     "unit": (lambda y: (y >= 0) & (y <= 1), "numbers from 0 to 1"),
+    "positive": (lambda y: (y >= 0) & np.isfinite(y), "numbers from 0 up"),
     "binary": (lambda y: (y == 0) | (y == 1), "0 or 1"),
     "distribution": (
         lambda y: (y >= 0) & (abs(_row_sums(y) - 1) <= 1e-3),

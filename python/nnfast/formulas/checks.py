@@ -36,6 +36,12 @@ def require_fraction(owner: Any, field: str) -> None:
         )
 
 
+def require_flag(owner: Any, field: str) -> None:
+    value = getattr(owner, field)
+    if not isinstance(value, bool):
+        raise TypeError(f"{type(owner).__name__}: {field} is {value!r}; expected True or False.")
+
+
 def require_number(owner: Any, field: str) -> float:
     value = getattr(owner, field)
     if isinstance(value, bool) or not isinstance(value, Real):

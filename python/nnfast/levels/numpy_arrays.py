@@ -37,8 +37,8 @@ class NumpyArrays:
     def loss(
         self, parameters: Array, X: Array, Y: Array, sample_weight: Array | None = None
     ) -> float:
-        z, outputs, _ = self.run(self.architecture.views(parameters), X)
-        return self.mean_loss(z, outputs[-1], Y, sample_weight)
+        logits, outputs, _ = self.run(self.architecture.views(parameters), X)
+        return self.mean_loss(logits[-1], outputs[-1], Y, sample_weight)
 
     def loss_and_gradient(
         self, parameters: Array, X: Array, Y: Array, sample_weight: Array | None = None
@@ -94,8 +94,9 @@ class NumpyArrays:
 
     def run(
         self, layers: list[Pair], X: Array, noise: Noise | None = None
-    ) -> tuple[Array, list[Array], list[Array | None]]:
-        """The last layer's z, the outputs of all layers, X first, and `Noise.kept` of each."""
+    ) -> tuple[list[Array], list[Array], list[Array | None]]:
+        """z of all layers, their outputs, X first, and `Noise.kept` of each."""
+        logits = []
         kept: list[Array | None] = [None] * (len(layers) + 1)
         outputs = [noise.inputs(X) if noise else X]
         for k, ((W, b), f) in enumerate(zip(layers, self.activations, strict=True)):
@@ -105,10 +106,11 @@ class NumpyArrays:
             if f.normalise:
                 z -= z.max(axis=1, keepdims=True)
                 z -= np.log(np.exp(z).sum(axis=1, keepdims=True))
+            logits.append(z)
             outputs.append(f.value(z, np).astype(z.dtype, copy=False))
             if noise:
                 kept[k + 1] = noise.kept(k + 1, outputs[-1])
-        return z, outputs, kept
+        return logits, outputs, kept
 
     def mean_loss(self, z: Array, a: Array, Y: Array, sample_weight: Array | None) -> float:
         values = self.loss_function.value(z, a, Y, np)
@@ -126,14 +128,17 @@ class NumpyArrays:
         noise: Noise | None = None,
     ) -> float:
         """Mean loss of the batch; its gradient is written into `gradients`."""
-        z, outputs, kept = self.run(layers, X, noise)
-        a = outputs[-1]
+        logits, outputs, kept = self.run(layers, X, noise)
+        z, a = logits[-1], outputs[-1]
+        loss = self.mean_loss(z, a, Y, sample_weight)
         scale = Y.size if self.loss_function.mean else len(Y)
-        delta = self.loss_function.delta(a, Y) / scale
+        delta = self.loss_function.delta(z, a, Y, np) / scale
         if sample_weight is not None:
             delta *= sample_weight[:, None]
-        if not self.loss_function.paired:
-            delta = through_activation(self.activations[-1], a, delta)
+        if self.loss_function.logarithmic:
+            delta = delta - a * delta.sum(axis=1, keepdims=True)
+        elif not self.loss_function.paired:
+            delta = through_activation(self.activations[-1], z, a, delta)
         for k in range(len(layers) - 1, -1, -1):
             W, _ = layers[k]
             dW, db = gradients[k]
@@ -142,8 +147,9 @@ class NumpyArrays:
                 delta.sum(axis=0, out=db)
             if k > 0:
                 slope = thinned(delta @ W.T, kept[k])
-                delta = through_activation(self.activations[k - 1], outputs[k], slope)
-        return self.mean_loss(z, a, Y, sample_weight)
+                f, z, a = self.activations[k - 1], logits[k - 1], outputs[k]
+                delta = through_activation(f, z, a, slope)
+        return loss
 
     def penalty(self, layers: list[Pair]) -> float:
         """What the weights add to the loss."""
@@ -199,13 +205,13 @@ class NumpyArrays:
             parameters[factors == 0] = old[factors == 0]
 
 
-def through_activation(f: Activation, a: Array, slope: Array) -> Array:
+def through_activation(f: Activation, z: Array, a: Array, slope: Array) -> Array:
     """dLoss/dz from dLoss/da."""
     delta: Array
     if f.normalise:
         delta = a * (slope - (a * slope).sum(axis=1, keepdims=True))
     else:
-        delta = slope * f.slope(a)
+        delta = slope * f.slope(z if f.needs_z else a, np)
     return delta
 
 

@@ -66,12 +66,13 @@ class Layer:
             z = [v - log_sum for v in z]
         return z, [self.activation.value(v, math) for v in z]
 
-    def through_activation(self, a: Numbers, slope: Numbers) -> Numbers:
+    def through_activation(self, z: Numbers, a: Numbers, slope: Numbers) -> Numbers:
         """dLoss/dz from dLoss/da."""
         if self.activation.normalise:
             mean = sum(v * s for v, s in zip(a, slope))
             return [v * (s - mean) for v, s in zip(a, slope)]
-        return [s * self.activation.slope(v) for v, s in zip(a, slope)]
+        known = z if self.activation.needs_z else a
+        return [s * self.activation.slope(v, math) for v, s in zip(known, slope)]
 
     def backward(self, x: Numbers, delta: Numbers) -> Numbers:
         """Add this sample's dLoss/dW = x^T delta to the gradient; return dLoss/dx = delta W^T."""
@@ -216,18 +217,21 @@ class PurePython:
             z, a = results[-1]
             loss += weight * self.row_loss(z, a, y)
             scale = weight / len(rows) / (len(y) if self.loss_function.mean else 1)
-            delta = [scale * self.loss_function.delta(*values) for values in zip(a, y)]
-            if not self.loss_function.paired:
-                delta = self.layers[-1].through_activation(a, delta)
+            delta = [scale * self.loss_function.delta(*values, math) for values in zip(z, a, y)]
+            if self.loss_function.logarithmic:
+                total = sum(delta)
+                delta = [d - v * total for d, v in zip(delta, a)]
+            elif not self.loss_function.paired:
+                delta = self.layers[-1].through_activation(z, a, delta)
             for k in range(len(self.layers) - 1, 0, -1):
-                below = results[k - 1][1]
+                z, a = results[k - 1]
                 if kept:
-                    thinned = [a * m for a, m in zip(below, kept[k - 1])]
+                    thinned = [v * m for v, m in zip(a, kept[k - 1])]
                     slope = self.layers[k].backward(thinned, delta)
                     slope = [s * m for s, m in zip(slope, kept[k - 1])]
                 else:
-                    slope = self.layers[k].backward(below, delta)
-                delta = self.layers[k - 1].through_activation(below, slope)
+                    slope = self.layers[k].backward(a, delta)
+                delta = self.layers[k - 1].through_activation(z, a, slope)
             self.layers[0].backward(x, delta)
         if self.architecture.penalised:
             self.penalise()
