@@ -32,7 +32,6 @@ TARGETS = {
     "positive": [0.0, 0.3, 5.0],
     "unit": [0.0, 0.3, 1.0],
     "binary": [0.0, 1.0],
-    "sign": [-1.0, 1.0],
 }
 
 
@@ -233,10 +232,10 @@ def test_huber_by_hand():
 
 
 def test_hinge_by_hand():
-    """max(0, 1 - a y), with no slope at the margin."""
+    """max(0, 1 - s a), s = 2 y - 1, with no slope at the margin."""
     hinge = LOSSES["hinge"]
     assert [hinge.value(0.0, a, 1.0, math) for a in (-1.0, 0.5, 1.0, 2.0)] == [2.0, 0.5, 0.0, 0.0]
-    assert [hinge.delta(0.0, a, -1.0, math) for a in (0.0, -1.0, -2.0)] == [1.0, 0.0, 0.0]
+    assert [hinge.delta(0.0, a, 0.0, math) for a in (0.0, -1.0, -2.0)] == [1.0, 0.0, 0.0]
 
 
 def test_perceptron_criterion_is_the_distance_of_wrong_outputs_only():

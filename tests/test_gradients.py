@@ -17,7 +17,7 @@ KINKS = {
 }
 LOSS_KINKS = {
     "mean_absolute_error": lambda a, y: a - y,
-    "hinge": lambda a, y: a * y - 1,
+    "hinge": lambda a, y: a * (2 * y - 1) - 1,
 }
 
 

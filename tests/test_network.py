@@ -489,8 +489,8 @@ def test_hinge_of_several_outputs_takes_labels():
 @pytest.mark.parametrize(
     ("loss", "activation", "y", "sentence"),
     [
-        ("hinge", "linear", [1, 0, -1], "-1 or 1"),
-        ("hinge", "linear", [1, 0.5, 1], "-1 or 1"),
+        ("hinge", "linear", [1, 0, -1], "or -1 and 1"),
+        ("hinge", "linear", [1, 0.5, 1], "or -1 and 1"),
         ("poisson", "exponential", [1, 0, -1], "numbers from 0 up"),
         ("categorical_focal", "softmax", [[0.5, 0.6]] * 3, "adds up to 1"),
     ],

@@ -330,7 +330,7 @@ def torch_value(torch, loss, a, y):
         "cross_entropy": lambda: -(y * torch.log(a)).sum(dim=1).mean(),
         "categorical_focal": lambda: -(y * (1 - a) ** 2 * torch.log(a)).sum(dim=1).mean(),
         "poisson": lambda: outputs * nn.PoissonNLLLoss(log_input=False, eps=1e-30)(a, y),
-        "hinge": lambda: torch.clamp(1 - a * y, min=0).mean(),
+        "hinge": lambda: torch.clamp(1 - a * (2 * y - 1), min=0).mean(),
     }[loss]()
 
 
@@ -338,7 +338,7 @@ def torch_targets(loss, rng):
     if loss in ("cross_entropy", "categorical_focal"):
         return rng.dirichlet(np.ones(3), ROWS)
     if loss == "hinge":
-        return 2.0 * rng.integers(0, 2, (ROWS, 3)) - 1
+        return rng.integers(0, 2, (ROWS, 3)) * 1.0
     return rng.random((ROWS, 3)) * (1 if loss == "binary_cross_entropy" else 3)
 
 

@@ -267,6 +267,8 @@ _RANGES: dict[str, tuple[Callable[[Array], Array], str]] = {
 def _require_range(y: Array, loss: str, given: Array) -> None:
     """Refuse targets that the loss does not take; `given` is y in the shape that the user knows."""
     check, expected = _RANGES[LOSSES[loss].targets]
+    if LOSSES[loss].signs:
+        expected += " throughout, or -1 and 1"
     for start, piece in pieces(y):
         right = check(piece)
         if np.count_nonzero(right) == right.size:
