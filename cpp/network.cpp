@@ -335,6 +335,11 @@ double Pass<T>::backpropagate(const Chunk<T>& chunk, T scale, const WeightGradie
     return loss;
 }
 
+template <class T>
+void Pass<T>::back(size_t rows) {
+    for (size_t k = rooms_.size(); k-- > 1;) run_layer_back(k, rows);
+}
+
 // delta of the layer below = (delta W^T) * slope, from the weights before their update
 template <class T>
 void Pass<T>::run_layer_back(size_t k, size_t rows) {

@@ -5,7 +5,7 @@ from nnfast._core import __version__
 from nnfast.comparison import Comparison, compare
 from nnfast.diagnostics import TrainingWarning
 from nnfast.files import load
-from nnfast.formulas import SGD, Adam
+from nnfast.formulas import LBFGS, SCG, SGD, Adam, LevenbergMarquardt, Quickprop, Rprop
 from nnfast.gradients import gradient_check
 from nnfast.layers import Dense
 from nnfast.levels.contract import DivergenceError
@@ -16,6 +16,8 @@ from nnfast.threads import get_num_threads, set_num_threads
 from nnfast.training import History
 
 __all__ = [
+    "LBFGS",
+    "SCG",
     "SGD",
     "Adam",
     "Comparison",
@@ -23,7 +25,10 @@ __all__ = [
     "DivergenceError",
     "FormatError",
     "History",
+    "LevenbergMarquardt",
     "Network",
+    "Quickprop",
+    "Rprop",
     "TrainingWarning",
     "__version__",
     "compare",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnfast import levels, tensorfile, validation
-from nnfast.formulas import OPTIMIZERS
+from nnfast.formulas import BATCH_METHODS, OPTIMIZERS
 from nnfast.layers import Dense
 from nnfast.levels.contract import Array, TrainingState
 from nnfast.network import Network
@@ -33,12 +33,14 @@ def save(network: Network, path: Path) -> None:
     optimizer, state = network.optimizer, network.training_state
     if optimizer is not None and state is not None:
         arrays["slots"] = state.slots
+        if state.scalars.size:
+            arrays["scalars"] = state.scalars
         description["optimizer"] = {"name": optimizer.name, **asdict(optimizer)}
         description["step"] = state.step
         description["shuffle"] = state.shuffle
         description["noise"] = state.noise
     for name, array in arrays.items():
-        validation.require_finite(name, array, network.dtype)
+        validation.require_finite(name, array, array.dtype.name)
     text = json.dumps(description, allow_nan=False)
     tensorfile.write(path, arrays, {"format": "nnfast", "version": str(VERSION), "network": text})
 
@@ -80,12 +82,20 @@ def _network(description: dict[str, Any], arrays: dict[str, Array], level: str) 
     _require(parameters, (count,), network.dtype, "parameters")
     network.parameters[:] = parameters
     if optimizer is not None:
-        chosen = OPTIMIZERS[optimizer.pop("name")](**optimizer)
-        _require(arrays["slots"], (chosen.slots, count), network.dtype, "slots")
+        kinds: dict[str, Any] = {**OPTIMIZERS, **BATCH_METHODS}
+        chosen = kinds[optimizer.pop("name")](**optimizer)
+        fresh = TrainingState.fresh(network.architecture, chosen, 0)
+        state: dict[str, Any] = {
+            "slots": arrays.pop("slots"),
+            "scalars": arrays.pop("scalars", fresh.scalars),
+        }
+        for name, array in state.items():
+            expected = getattr(fresh, name)
+            _require(array, expected.shape, expected.dtype.name, name)
         for name, value in counters.items():
             if type(value) is not int or not 0 <= value < 2**64:
                 raise ValueError(f"{name} is {value!r}")
-        network.resume(chosen, TrainingState(arrays.pop("slots"), **counters))
+        network.resume(chosen, TrainingState(**state, **counters))
     if "frozen" in arrays:
         _require(arrays["frozen"], (count,), "uint8", "frozen")
         network.freeze(network.architecture.views(arrays.pop("frozen") != 0))

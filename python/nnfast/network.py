@@ -6,14 +6,13 @@ import math
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from nnfast import diagnostics, inspection, levels, validation
-from nnfast.formulas import DEFAULT_LOSS, LOSSES, OPTIMIZERS, Optimizer, losses_for
+from nnfast.formulas import DEFAULT_LOSS, LOSSES, OPTIMIZERS, BatchMethod, Optimizer, losses_for
 from nnfast.gradients import GradientCheck, gradient_check
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
 from nnfast.layers import DTYPES, Dense, dtype_name, read_layers
@@ -176,7 +175,7 @@ class Network(Predictor):
         }
 
     @property
-    def optimizer(self) -> Optimizer | None:
+    def optimizer(self) -> Optimizer | BatchMethod | None:
         """The optimizer of the last `fit`, whose state the next one goes on from."""
         return self._optimizer
 
@@ -270,7 +269,7 @@ class Network(Predictor):
                 draw = BIAS_INITIALIZERS[layer.bias_init or self._bias_init]
                 b[:] = draw(rng, 1, len(b))[0]
         self._shuffle_seed = int(rng.integers(2**64, dtype=np.uint64))
-        self._optimizer: Optimizer | None = None
+        self._optimizer: Optimizer | BatchMethod | None = None
         self._state: TrainingState | None = None
 
     def copy(self, level: str | None = None) -> Network:
@@ -281,11 +280,10 @@ class Network(Predictor):
         twin._set_factors(self._frozen)
         twin.diagnosed |= self.diagnosed
         if self._optimizer is not None and self._state is not None:
-            state = self._state
-            twin.resume(self._optimizer, replace(state, slots=state.slots.copy()))
+            twin.resume(self._optimizer, self._state.copy())
         return twin
 
-    def resume(self, optimizer: Optimizer, state: TrainingState) -> None:
+    def resume(self, optimizer: Optimizer | BatchMethod, state: TrainingState) -> None:
         """Let the next `fit` go on with this optimizer from this state."""
         self._optimizer = optimizer
         self._state = state
@@ -334,6 +332,14 @@ class Network(Predictor):
         of the layers up to it.
         """
         return inspection.activations(self, X)
+
+    def jacobian(self, X: Any) -> Array:
+        """Derivatives of the outputs for X (n, inputs), (n, outputs, parameters).
+
+        Raises ValueError for a wrong shape, NaN or infinity, TypeError for what is not numbers.
+        """
+        X = validation.inputs(X, self._architecture)
+        return np.asarray(self._level.jacobian(self._parameters, X), self.dtype)
 
     def input_gradient(self, X: Any, y: Any) -> Array:
         """The gradient of each row's own loss with respect to its inputs, (n, inputs).
@@ -394,7 +400,7 @@ class Network(Predictor):
         *,
         epochs: int = 1,
         batch_size: int | None = 32,
-        optimizer: Optimizer | str | None = None,
+        optimizer: Optimizer | BatchMethod | str | None = None,
         shuffle: bool = True,
         verbose: int | str = "auto",
     ) -> History:
@@ -405,7 +411,9 @@ class Network(Predictor):
         batch_size: rows per update; None takes all rows at once, 1 updates after every row. A last,
             smaller batch takes what is left.
         optimizer: an `SGD` or `Adam`, or its name, starts with fresh state; None goes on with the
-            last one and its state, or starts `Adam()`.
+            last one and its state, or starts `Adam()`. With a batch method (`Rprop`, `Quickprop`,
+            `LBFGS`, `SCG`, `LevenbergMarquardt`) an epoch is an iteration over all rows, whatever
+            batch_size and shuffle say, and it may stop early: `history.stop_reason` says why.
         shuffle: visit the rows in a new order every epoch, the same on every level.
         verbose: 0 silent, 1 a progress line, 2 a line per epoch (at most ten a second), "auto" a
             progress line where somebody watches.
@@ -430,6 +438,8 @@ class Network(Predictor):
         if isinstance(verbose, bool) or verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose is {verbose!r}; choose from 0, 1, 2, 'auto'.")
         chosen = validation.optimizer(optimizer)
+        if isinstance(batch_method := chosen or self._optimizer, BatchMethod):
+            validation.require_smooth(batch_method, self._architecture, self._factors)
         diagnostics.check_data(self, X)
         if not self._busy.acquire(blocking=False):
             raise RuntimeError(
@@ -446,7 +456,7 @@ class Network(Predictor):
         Y: Array,
         epochs: int,
         batch_size: int,
-        optimizer: Optimizer | None,
+        optimizer: Optimizer | BatchMethod | None,
         shuffle: bool,
         verbose: int | str,
     ) -> History:
@@ -459,7 +469,8 @@ class Network(Predictor):
         clock = EpochClock(epochs, first=MULTIPLICATIONS // (len(X) * len(self._parameters)))
         try:
             train = partial(
-                self._level.train,
+                levels.train,
+                self._level,
                 self._parameters,
                 self._state,
                 X,
@@ -469,9 +480,9 @@ class Network(Predictor):
                 shuffle=shuffle,
                 control=self._control,
             )
-            while size := clock.next():
+            while not history.stop_reason and (size := clock.next()):
                 try:
-                    losses = train(epochs=size)
+                    losses, history.stop_reason = train(epochs=size)
                 except DivergenceError as error:
                     reason = self._diverged(history, error.losses, train, X, Y)
                     if isinstance(reason, ValueError):  # nothing has changed
@@ -489,7 +500,7 @@ class Network(Predictor):
         self,
         history: History,
         losses: Sequence[float],
-        train: Callable[..., Sequence[float]],
+        train: Callable[..., tuple[Sequence[float], str]],
         X: Array,
         Y: Array,
     ) -> Exception:
@@ -500,7 +511,7 @@ class Network(Predictor):
             return error
         finite = next((k for k, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
         if finite > 1:
-            history["loss"].extend(train(epochs=finite - 1))
+            history["loss"].extend(train(epochs=finite - 1)[0])
         assert self._optimizer is not None
         epoch, last = history.epochs, losses[finite - 1] if finite else None
         why = diagnostics.explain_divergence(self, X, Y, self._optimizer, epoch + 1, last)

@@ -16,9 +16,12 @@ class History:
 
     `history["loss"]` is the mean loss over the rows of each epoch, every batch measured before the
     update it causes; with full batches `history["loss"][0]` is the loss of the initial weights.
+
+    stop_reason: a sentence, where a batch method stopped before all epochs were done; else "".
     """
 
     def __init__(self) -> None:
+        self.stop_reason = ""
         self._records: dict[str, list[float]] = {"loss": []}
 
     def __getitem__(self, name: str) -> list[float]:

@@ -9,19 +9,37 @@ for the compiled levels, and a test holds the two together.
 """
 
 from nnfast.formulas.activations import ACTIVATIONS, Activation
+from nnfast.formulas.batch_methods import (
+    BATCH_METHODS,
+    LBFGS,
+    SCG,
+    BatchMethod,
+    LevenbergMarquardt,
+    Quickprop,
+    Rprop,
+    stop_reason,
+)
 from nnfast.formulas.losses import DEFAULT_LOSS, LOSSES, Loss, losses_for
 from nnfast.formulas.optimizers import OPTIMIZERS, SGD, Adam, Optimizer, hyperparameters
 
 __all__ = [
     "ACTIVATIONS",
+    "BATCH_METHODS",
     "DEFAULT_LOSS",
+    "LBFGS",
     "LOSSES",
     "OPTIMIZERS",
+    "SCG",
     "SGD",
     "Activation",
     "Adam",
+    "BatchMethod",
+    "LevenbergMarquardt",
     "Loss",
     "Optimizer",
+    "Quickprop",
+    "Rprop",
     "hyperparameters",
     "losses_for",
+    "stop_reason",
 ]

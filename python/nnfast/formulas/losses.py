@@ -17,7 +17,8 @@ class Loss:
     loss of a batch is the mean over its samples. `delta` is `d value / da`; for a loss that belongs
     to one output activation (`paired`) it is `d value / dz`, in which the slope has cancelled.
     `targets` names what y may hold: "any" finite number, "unit" [0, 1], "binary" 0 or 1, and
-    "distribution" rows that are not negative and add up to 1.
+    "distribution" rows that are not negative and add up to 1. `curvature` is the expected
+    `d² value / da²` of a loss that is a negative log-likelihood, for Gauss-Newton methods.
     """
 
     value: Callable[[Number, Number, Number, Any], Number]  # value(z, a, y, xp)
@@ -25,23 +26,36 @@ class Loss:
     paired: str | None = None
     mean: bool = False
     targets: str = "any"
+    curvature: Callable[[Number], Number] | None = None
 
 
 LOSSES: dict[str, Loss] = {
     "mean_squared_error": Loss(
-        lambda z, a, y, xp: (a - y) * (a - y), lambda a, y: 2 * (a - y), mean=True
+        lambda z, a, y, xp: (a - y) * (a - y),
+        lambda a, y: 2 * (a - y),
+        mean=True,
+        curvature=lambda a: 2 + 0 * a,
     ),
-    "quadratic": Loss(lambda z, a, y, xp: 0.5 * (a - y) * (a - y), lambda a, y: a - y),
+    "quadratic": Loss(
+        lambda z, a, y, xp: 0.5 * (a - y) * (a - y),
+        lambda a, y: a - y,
+        curvature=lambda a: 1 + 0 * a,
+    ),
     # -y log a - (1 - y) log(1 - a) with a = sigmoid(z): max(z, 0) - z y + log(1 + e^-|z|)
     "binary_cross_entropy": Loss(
         lambda z, a, y, xp: 0.5 * z + 0.5 * abs(z) - z * y + xp.log1p(xp.exp(-abs(z))),
         lambda a, y: a - y,
         paired="sigmoid",
         targets="unit",
+        curvature=lambda a: 1 / (a * (1 - a)),
     ),
     # -y log a, where the normalised z is log a
     "cross_entropy": Loss(
-        lambda z, a, y, xp: -y * z, lambda a, y: a - y, paired="softmax", targets="distribution"
+        lambda z, a, y, xp: -y * z,
+        lambda a, y: a - y,
+        paired="softmax",
+        targets="distribution",
+        curvature=lambda a: 1 / a,
     ),
     # the perceptron criterion (Rosenblatt 1958): |z| where the output is wrong
     "perceptron": Loss(
