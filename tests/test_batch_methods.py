@@ -534,15 +534,14 @@ def test_levenberg_marquardt_refuses_what_it_is_not_made_for():
 
 
 @pytest.mark.parametrize(
-    ("options", "text"),
+    ("factor", "options", "text"),
     [
-        ({"input_noise": 0.1}, "dropout and input noise"),
-        ({"max_norm": 1.0}, "max_norm"),
-        ({"factor": 0.5}, "learning_rate_factor must be 1, or 0"),
+        (1.0, {"input_noise": 0.1}, "dropout and input noise"),
+        (1.0, {"max_norm": 1.0}, "max_norm"),
+        (0.5, {}, "learning_rate_factor must be 1, or 0"),
     ],
 )
-def test_what_is_no_function_of_the_parameters_is_refused(method, options, text):
-    factor = options.pop("factor", 1.0)
+def test_what_is_no_function_of_the_parameters_is_refused(method, factor, options, text):
     layers = [1, nn.Dense(2, "tanh", learning_rate_factor=factor), nn.Dense(1, "linear")]
     net = nn.Network(layers, **options)
     with pytest.raises(ValueError, match=text):
@@ -569,16 +568,25 @@ def test_layers_that_are_not_trainable_stay(method, layer):
     assert not np.array_equal(net.weights[1 - layer][0], before.weights[1 - layer][0])
 
 
-@pytest.mark.parametrize("method", [nn.Rprop(), nn.Quickprop()], ids=short_name)
-def test_divergence_leaves_the_last_good_weights(method, level):
-    """The gradient of a linear network with huge data makes Quickprop's first step overflow."""
-    net = nn.Network([1, nn.Dense(1, "linear")], dtype="float64", level=level, init="normal")
-    before = net.copy()
-    X, y = [[1e160], [-1e160]], [1.0, 0.0]
-    with pytest.raises(nn.DivergenceError, match="diverged in epoch"):
-        net.fit(X, y, epochs=20, optimizer=method)
-    assert np.isfinite(net.parameters).all()
-    assert np.array_equal(net.parameters, before.parameters)
+def test_divergence_changes_nothing(problem, method, level):
+    case = problem((2, 3, 1), ("tanh", "linear"), "mean_squared_error")
+    case.Y[:] = 1e200
+    parameters = case.parameters.copy()
+    state = levels.TrainingState.fresh(case.architecture, method, 0)
+    with pytest.raises(nn.DivergenceError) as error:
+        case.on(level).minimise(parameters, state, case.X, case.Y, method=method, iterations=3)
+    assert error.value.losses == [np.inf]
+    assert np.array_equal(parameters, case.parameters)
+    assert state.step == abs(state.slots).sum() == 0
+
+
+def test_divergence_of_quickprop_leaves_good_weights(level):
+    """A rate so large that the second loss overflows."""
+    net = nn.Network([1, nn.Dense(1, "linear")], dtype="float64", level=level, seed=0)
+    before = net.loss_and_gradient([[1.0]], [3.0])[0]
+    with pytest.raises(nn.DivergenceError, match="diverged"):
+        net.fit([[1.0]], [3.0], epochs=20, optimizer=nn.Quickprop(1e200))
+    assert net.loss_and_gradient([[1.0]], [3.0])[0] == before
 
 
 def test_compare_refuses_batch_methods():

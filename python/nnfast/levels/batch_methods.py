@@ -7,6 +7,7 @@ the data, so that a training can be stopped between any two.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -70,9 +71,12 @@ class Objective:
         self.free = np.ones(count, bool) if control.factors is None else control.factors != 0
 
     def __call__(self, p: Array) -> tuple[float, Array]:
-        with np.errstate(all="ignore"):
-            loss, gradient = self.level.loss_and_gradient(p, self.X, self.Y, self.weights)
-        return float(loss), np.asarray(gradient) * self.free
+        try:
+            with np.errstate(all="ignore"):
+                loss, gradient = self.level.loss_and_gradient(p, self.X, self.Y, self.weights)
+                return float(loss), np.asarray(gradient) * self.free
+        except OverflowError:  # of math.exp
+            return math.inf, np.full_like(p, math.nan)
 
     def move(self, now: Array, step: Array) -> Array:
         """The parameters after a step."""
