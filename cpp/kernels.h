@@ -166,6 +166,9 @@ struct Kernels {
     // dLoss/dz. z is lost. weights: null for all 1
     T (*loss)(int loss, int activation, Block<T> z, const T* const* y, const T* weights, T scale,
               T* delta);
+    // The expected second derivative of the loss of one output by a; negative for a loss that has
+    // none
+    T (*curvature)(int loss, size_t outputs, T a);
     // its position; -1 where no optimizer has this name and number of hyperparameters
     int (*find_optimizer)(const char* name, const double* hyperparameters, size_t count);
     size_t (*slots)(int optimizer);

@@ -195,8 +195,7 @@ Pass<T>::Pass(const Network<T>& network, const T* weights, size_t rows, bool bac
     for (size_t k = 0; k < network.layers.size(); ++k) {
         const size_t stride = network.layers[k].stride, count = rows * stride;
         const bool drops = backward && network.drops(k);
-        const bool keeps_z = backward && k + 1 < network.layers.size() &&
-                             network.kernels.needs_z(network.layers[k].activation);
+        const bool keeps_z = backward && network.kernels.needs_z(network.layers[k].activation);
         Room room;
         room.a = Buffer<T>(count);
         room.z = Buffer<T>(keeps_z ? count : 0);
@@ -286,7 +285,7 @@ void Pass<T>::run_layer(size_t k, const T* const* x, size_t rows, bool activate)
     const auto& kernels = network_.kernels;
     const T* w = weights_ + layer.start;
     T* a = rooms_[k].a.get();
-    T* z = rooms_[k].z.size() ? rooms_[k].z.get() : a;
+    T* z = activate && rooms_[k].z.size() ? rooms_[k].z.get() : a;
     const bool by_row = activate && layer.activation == kernels.row_wise;
     share(rows * layer.inputs * layer.width, layer.width,
           [&](size_t, size_t first, size_t columns) {
@@ -340,14 +339,18 @@ double Pass<T>::backpropagate(const Chunk<T>& chunk, T scale, const WeightGradie
     return loss;
 }
 
+template <class T>
+void Pass<T>::back(size_t rows) {
+    for (size_t k = rooms_.size(); k-- > 1;) run_layer_back(k, rows);
+}
+
 // delta of the layer below = (delta W^T) * slope, from the weights before their update
 template <class T>
 void Pass<T>::run_layer_back(size_t k, size_t rows) {
     const auto& layer = network_.layers[k];
     const auto& below = network_.layers[k - 1];
     const auto& kernels = network_.kernels;
-    const Buffer<T>& z = rooms_[k - 1].z;
-    const T* known = z.size() ? z.get() : rooms_[k - 1].a.get();
+    const T* known = this->known(k - 1);
     T* delta = rooms_[k - 1].delta.get();
     const bool by_row = below.activation == kernels.row_wise;
     const bool dots = dots_pay<T>(rows, layer.outputs);

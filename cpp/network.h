@@ -117,6 +117,17 @@ public:
     // update, p and state are used, pointers at the start of padded arrays.
     double backpropagate(const Chunk<T>& chunk, T scale, const WeightGradient<T>& target);
 
+    // For the derivative of something else than the loss: after `forward`, its slopes dF/dz of the
+    // last layer go into `delta` of that layer, and `back` finds those of the layers below.
+    void back(size_t rows);
+    // outputs and deltas of layer k, (rows, stride of the layer)
+    const T* a(size_t k) const { return rooms_[k].a.get(); }
+    T* delta(size_t k) const { return rooms_[k].delta.get(); }
+    // what the slope of layer k's activation is found from: z or a
+    const T* known(size_t k) const {
+        return rooms_[k].z.size() > 0 ? rooms_[k].z.get() : rooms_[k].a.get();
+    }
+
 private:
     double run_to_loss(const Chunk<T>& chunk, T scale);
     const T* const* add_input_noise(const Chunk<T>& chunk);

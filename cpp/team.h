@@ -45,4 +45,8 @@ private:
     size_t next_alone_ = 0;  // how many after the next time it has waited in vain
 };
 
+// Threads for a job of this many multiplications in one piece: one for each 2,000,000 at the most,
+// for fewer cost more than a thread brings.
+size_t team_size(size_t threads, size_t work);
+
 }  // namespace nnfast

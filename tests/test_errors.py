@@ -156,7 +156,7 @@ def test_the_ends_of_the_ranges(optimizer, field):
         return
     assert getattr(optimizer(**{field: 0}), field) == 0
     if field in NOT_NEGATIVE:
-        check(ValueError, ["expected a number from 0 up."], optimizer, **{field: -1e-9})
+        check(ValueError, ["expected a number of at least 0."], optimizer, **{field: -1e-9})
         return
     check(ValueError, ["from 0 up to, but not including, 1"], optimizer, **{field: 1})
 

@@ -81,6 +81,7 @@ constexpr Kernels<T> kernels = {
     activate<T>,
     through_activation<T>,
     loss<T>,
+    curvature<T>,
     find_optimizer,
     slots,
     prepare<T>,

@@ -13,6 +13,7 @@ namespace {
 // Losses: value(z, a, y) of one output, summed over the outputs (averaged where `mean`), and
 // delta(z, a, y) = d value / da, or d value / dz where the loss belongs to one activation
 // (`Paired`), or d value / d log a where it belongs to softmax and is `logarithmic`.
+// curvature(a), of the losses that are a negative log-likelihood: the expected d² value / da².
 
 struct Unpaired {
     static constexpr const char* name = "";
@@ -40,6 +41,10 @@ struct MeanSquaredError : MeanOfAnyOutput {
     static NNFAST_INLINE Vec<T> delta(Vec<T>, Vec<T> a, Vec<T> y) {
         return fma(fill(T(2)), a, T(-2) * y);
     }
+    template <class T>
+    static T curvature(T a) {
+        return 2 + 0 * a;
+    }
 };
 
 struct Quadratic : OfAnyOutput {
@@ -51,6 +56,10 @@ struct Quadratic : OfAnyOutput {
     template <class T>
     static NNFAST_INLINE Vec<T> delta(Vec<T>, Vec<T> a, Vec<T> y) {
         return a - y;
+    }
+    template <class T>
+    static T curvature(T a) {
+        return 1 + 0 * a;
     }
 };
 
@@ -65,6 +74,10 @@ struct BinaryCrossEntropy : OfOutput<Sigmoid> {
     static NNFAST_INLINE Vec<T> delta(Vec<T>, Vec<T> a, Vec<T> y) {
         return a - y;
     }
+    template <class T>
+    static T curvature(T a) {
+        return 1 / (a * (1 - a));
+    }
 };
 
 // -y log a, where the normalised z is log a
@@ -77,6 +90,10 @@ struct CrossEntropy : OfOutput<Softmax> {
     template <class T>
     static NNFAST_INLINE Vec<T> delta(Vec<T>, Vec<T> a, Vec<T> y) {
         return a - y;
+    }
+    template <class T>
+    static T curvature(T a) {
+        return 1 / a;
     }
 };
 
@@ -182,8 +199,26 @@ struct CategoricalFocal : OfOutput<Softmax> {
     }
 };
 
+template <class L, class T>
+auto curvature_of(T a, int) -> decltype(L::template curvature<T>(a)) {
+    return L::template curvature<T>(a);
+}
+template <class L, class T>
+T curvature_of(T, long) {
+    return -1;
+}
+
 using Losses = List<MeanSquaredError, Quadratic, BinaryCrossEntropy, CrossEntropy, Perceptron,
                     MeanAbsoluteError, Huber, LogCosh, Poisson, Hinge, CategoricalFocal>;
+
+template <class T>
+T curvature(int loss, size_t outputs, T a) {
+    T result = 0;
+    Losses::visit(loss, [&](auto l) {
+        result = curvature_of<decltype(l), T>(a, 0) / (decltype(l)::mean ? T(outputs) : T(1));
+    });
+    return result;
+}
 
 }  // namespace
 }  // namespace nnfast::NNFAST_ISA

@@ -13,7 +13,19 @@ from nnfast.checkpoints import Checkpoint
 from nnfast.comparison import Comparison, compare
 from nnfast.diagnostics import TrainingWarning
 from nnfast.files import load
-from nnfast.formulas import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop
+from nnfast.formulas import (
+    LBFGS,
+    SCG,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    LevenbergMarquardt,
+    Nadam,
+    Quickprop,
+    RMSprop,
+    Rprop,
+)
 from nnfast.formulas.schedules import (
     CosineDecay,
     ExponentialDecay,
@@ -31,6 +43,8 @@ from nnfast.tensorfile import FormatError
 from nnfast.threads import get_num_threads, set_num_threads
 
 __all__ = [
+    "LBFGS",
+    "SCG",
     "SGD",
     "Adagrad",
     "Adam",
@@ -48,11 +62,14 @@ __all__ = [
     "History",
     "InverseTimeDecay",
     "LambdaCallback",
+    "LevenbergMarquardt",
     "LossGoal",
     "Nadam",
     "Network",
+    "Quickprop",
     "RMSprop",
     "ReduceOnPlateau",
+    "Rprop",
     "StepDecay",
     "TimeLimit",
     "TrainingWarning",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nnfast import datasets, levels, validation
-from nnfast.formulas import SGD, Adam, Optimizer, steady
+from nnfast.formulas import SGD, Adam, BatchMethod, Optimizer, steady
 from nnfast.levels.contract import Array, TrainingState
 from nnfast.network import Network
 
@@ -120,14 +120,13 @@ def compare(
     Y = validation.targets(y, len(X), network.architecture)
     batch = validation.whole_number("batch_size", len(X) if batch_size is None else batch_size)
     epochs = validation.whole_number("epochs", epochs)
-    run = _Run(
-        network,
-        X,
-        Y,
-        min(batch, len(X)),
-        steady(validation.optimizer(optimizer) or Adam()),
-        shuffle,
-    )
+    chosen = validation.optimizer(optimizer) or Adam()
+    if isinstance(chosen, BatchMethod):
+        raise ValueError(
+            f"compare was given {type(chosen).__name__}, a batch method; expected an optimizer "
+            "that steps after every batch, such as SGD or Adam."
+        )
+    run = _Run(network, X, Y, min(batch, len(X)), steady(chosen), shuffle)
     tell = progress or (lambda text: None)
     names = levels.available()
 

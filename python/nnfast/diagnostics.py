@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnfast import inspection
-from nnfast.formulas import ACTIVATIONS, LOSSES, Optimizer
+from nnfast.formulas import ACTIVATIONS, LOSSES, BatchMethod, Optimizer
 from nnfast.levels.contract import Array
 
 if TYPE_CHECKING:
@@ -223,7 +223,12 @@ def _is_rectifier(activation: str) -> bool:
 
 
 def explain_divergence(
-    network: Network, X: Array, Y: Array, optimizer: Optimizer, epoch: int, last_loss: float | None
+    network: Network,
+    X: Array,
+    Y: Array,
+    optimizer: Optimizer | BatchMethod,
+    epoch: int,
+    last_loss: float | None,
 ) -> str:
     """Why the training diverged, probably, and what to do.
 
@@ -251,7 +256,7 @@ def _large_numbers(network: Network, X: Array, Y: Array) -> list[str]:
     return causes
 
 
-def _large_steps(network: Network, optimizer: Optimizer) -> list[str]:
+def _large_steps(network: Network, optimizer: Optimizer | BatchMethod) -> list[str]:
     causes = []
     rate = getattr(optimizer, "learning_rate", None)
     if isinstance(rate, Real):

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from nnfast import levels, tensorfile, validation
-from nnfast.formulas import OPTIMIZERS, Optimizer, Schedule, read_schedule
+from nnfast.formulas import (
+    BATCH_METHODS,
+    OPTIMIZERS,
+    BatchMethod,
+    Optimizer,
+    Schedule,
+    read_schedule,
+)
 from nnfast.layers import Dense
 from nnfast.levels.contract import Array, TrainingState
 from nnfast.network import Network
@@ -48,10 +55,12 @@ def save(network: Network, path: Path, extra: Extra | None = None) -> None:
     optimizer, state = network.optimizer, network.training_state
     if optimizer is not None and state is not None:
         arrays["slots"] = state.slots
+        if state.scalars.size:
+            arrays["scalars"] = state.scalars
         description["optimizer"] = _describe(optimizer)
         description |= {name: getattr(state, name) for name in (*COUNTERS, "rate_factor")}
     for name, array in arrays.items():
-        validation.require_finite(name, array, network.dtype)
+        validation.require_finite(name, array, array.dtype.name)
     metadata = {"format": "nnfast", "version": str(VERSION)}
     metadata["network"] = json.dumps(description, allow_nan=False)
     if extra is not None:
@@ -60,7 +69,7 @@ def save(network: Network, path: Path, extra: Extra | None = None) -> None:
     tensorfile.write(path, arrays, metadata)
 
 
-def _describe(optimizer: Optimizer) -> dict[str, Any]:
+def _describe(optimizer: Optimizer | BatchMethod) -> dict[str, Any]:
     description = {"name": optimizer.name, **vars(optimizer)}
     return {k: v.to_dict() if isinstance(v, Schedule) else v for k, v in description.items()}
 
@@ -117,14 +126,19 @@ def _network(description: dict[str, Any], arrays: dict[str, Array], level: str) 
     network.batch_size = batch_size
     if optimizer is not None:
         chosen = _read_optimizer(optimizer)
-        _require(arrays["slots"], (chosen.slots, count), network.dtype, "slots")
+        fresh = TrainingState.fresh(network.architecture, chosen, 0)
+        state: dict[str, Any] = {
+            "slots": arrays.pop("slots"),
+            "scalars": arrays.pop("scalars", fresh.scalars),
+        }
+        for name, array in state.items():
+            expected = getattr(fresh, name)
+            _require(array, expected.shape, expected.dtype.name, name)
         for name, value in counters.items():
             if type(value) is not int or not 0 <= value < 2**64:
                 raise ValueError(f"{name} is {value!r}")
         rate_factor = validation.positive("rate_factor", rate_factor)
-        network.resume(
-            chosen, TrainingState(arrays.pop("slots"), **counters, rate_factor=rate_factor)
-        )
+        network.resume(chosen, TrainingState(**state, **counters, rate_factor=rate_factor))
     if "frozen" in arrays:
         _require(arrays["frozen"], (count,), "uint8", "frozen")
         network.freeze(network.architecture.views(arrays.pop("frozen") != 0))
@@ -133,12 +147,14 @@ def _network(description: dict[str, Any], arrays: dict[str, Array], level: str) 
     return network
 
 
-def _read_optimizer(description: dict[str, Any]) -> Optimizer:
-    kind = OPTIMIZERS[description.pop("name")]
+def _read_optimizer(description: dict[str, Any]) -> Optimizer | BatchMethod:
+    kinds: dict[str, Any] = {**OPTIMIZERS, **BATCH_METHODS}
+    kind = kinds[description.pop("name")]
     rate = description.get("learning_rate")
     if isinstance(rate, dict):
         description["learning_rate"] = read_schedule(rate)
-    return kind(**description)
+    chosen: Optimizer | BatchMethod = kind(**description)
+    return chosen
 
 
 def _require(array: Array, shape: tuple[int, ...], dtype: str, name: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from nnfast import diagnostics, inspection, levels, validation, weighting
 from nnfast.data import Rows
 from nnfast.data import read as read_data
-from nnfast.formulas import LOSSES, OPTIMIZERS, Optimizer
+from nnfast.formulas import LOSSES, OPTIMIZERS, BatchMethod, Optimizer
 from nnfast.gradients import GradientCheck, gradient_check
 from nnfast.history import History
 from nnfast.layers import Dense
@@ -55,7 +54,7 @@ class Network(Structure):
 
     history: History
     batch_size: int | None
-    _optimizer: Optimizer | None
+    _optimizer: Optimizer | BatchMethod | None
     _state: TrainingState | None
 
     # ---- computing --------------------------------------------------------------------------
@@ -108,6 +107,14 @@ class Network(Structure):
         of the layers up to it.
         """
         return inspection.activations(self, X)
+
+    def jacobian(self, X: Any) -> Array:
+        """Derivatives of the outputs for X (n, inputs), (n, outputs, parameters).
+
+        Raises ValueError for a wrong shape, NaN or infinity, TypeError for what is not numbers.
+        """
+        X = validation.inputs(X, self._architecture)
+        return np.asarray(self._level.jacobian(self._parameters, X), self.dtype)
 
     def input_gradient(self, X: Any, y: Any) -> Array:
         """The gradient of each row's own loss with respect to its inputs, (n, inputs).
@@ -168,7 +175,7 @@ class Network(Structure):
         *,
         epochs: int = 1,
         batch_size: int | None = 32,
-        optimizer: Optimizer | str | None = None,
+        optimizer: Optimizer | BatchMethod | str | None = None,
         shuffle: bool = True,
         verbose: int | str = "auto",
         sample_weight: Any = None,
@@ -192,7 +199,10 @@ class Network(Structure):
         batch_size: rows per update; None takes all rows at once, 1 updates after every row. A last,
             smaller batch takes what is left.
         optimizer: an optimizer such as `SGD(0.1)`, or its name, starts with fresh state; None goes
-            on with the last one and its state, or starts `Adam()`.
+            on with the last one and its state, or starts `Adam()`. With a batch method (`Rprop`,
+            `Quickprop`, `LBFGS`, `SCG`, `LevenbergMarquardt`) an epoch is an iteration over all
+            rows, whatever batch_size and shuffle say, and it may stop early:
+            `history.stop_reason` says why.
         shuffle: visit the rows in a new order every epoch, the same on every level.
         verbose: 0 silent, 1 a progress line, 2 a line per epoch (at most ten a second), "auto" a
             progress line where somebody watches.
@@ -242,6 +252,9 @@ class Network(Structure):
             training.read_callbacks(callbacks)
         if training.snapshot is not None:
             training.snapshot.require(training, chosen)
+        if isinstance(method := chosen or self._optimizer, BatchMethod):
+            validation.require_smooth(method, self._architecture, self._factors)
+            training.require_whole(method)
         if isinstance(training.data, Rows):
             diagnostics.check_data(self, training.data.X)
         return self._run(training, chosen)
@@ -254,7 +267,7 @@ class Network(Structure):
         """
         return self.fit(X, y, sample_weight=sample_weight, batch_size=self.batch_size, verbose=0)
 
-    def _run(self, training: Training, optimizer: Optimizer | None) -> History:
+    def _run(self, training: Training, optimizer: Optimizer | BatchMethod | None) -> History:
         if not self._busy.acquire(blocking=False):
             raise RuntimeError(
                 "this network is being trained by another thread; train a net.copy() instead."
@@ -282,7 +295,7 @@ class Network(Structure):
     # ---- the state of training --------------------------------------------------------------
 
     @property
-    def optimizer(self) -> Optimizer | None:
+    def optimizer(self) -> Optimizer | BatchMethod | None:
         """The optimizer of the last `fit`, whose state the next one goes on from."""
         return self._optimizer
 
@@ -310,11 +323,10 @@ class Network(Structure):
         twin.diagnosed |= self.diagnosed
         twin.batch_size = self.batch_size
         if self._optimizer is not None and self._state is not None:
-            state = self._state
-            twin.resume(self._optimizer, replace(state, slots=state.slots.copy()))
+            twin.resume(self._optimizer, self._state.copy())
         return twin
 
-    def resume(self, optimizer: Optimizer, state: TrainingState) -> None:
+    def resume(self, optimizer: Optimizer | BatchMethod, state: TrainingState) -> None:
         """Let the next `fit` go on with this optimizer from this state."""
         self._optimizer = optimizer
         self._state = state

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnfast import diagnostics, metrics, validation
+from nnfast import diagnostics, levels, metrics, validation
 from nnfast.callbacks import Callback, ends, read_callbacks
 from nnfast.data import Batches, Data, MappedRows, Rows, read, split
-from nnfast.formulas import Schedule, steady
+from nnfast.formulas import BatchMethod, Schedule, steady
 from nnfast.history import History
 from nnfast.levels.contract import NO_CONTROL, DivergenceError, Level, TrainingState
 from nnfast.measuring import Measurements, read_record
@@ -81,6 +81,20 @@ class Training:
             raise ValueError(
                 f"X is an iterator, which gives its batches once; {self.epochs} epochs need a list "
                 "of batches or a function that returns a new iterator for every epoch."
+            )
+
+    def require_whole(self, method: BatchMethod) -> None:
+        """Refuse what a batch method, which sees all rows at once, cannot do."""
+        name = type(method).__name__
+        if not isinstance(self.data, Rows):
+            raise ValueError(
+                f"{name} needs all rows in memory at once, but X comes in pieces; train with an "
+                "optimizer that steps after every batch, such as Adam."
+            )
+        if self.control.clip_value or self.control.clip_norm:
+            raise ValueError(
+                f"{name} chooses the length of its steps itself; leave clip_value and clip_norm "
+                "out."
             )
 
     def read_measurements(
@@ -208,6 +222,8 @@ class Training:
         if not isinstance(rows, Rows):
             return [self._pass(rows)]
         batch_size = min(self.batch_size or len(rows), len(rows))
+        if isinstance(self.network.optimizer, BatchMethod):
+            batch_size = len(rows)
         updates = rows.updates(batch_size)
         state = self._state()
         before = state.step
@@ -248,12 +264,14 @@ class Training:
         optimizer, state, control = network.optimizer, network.training_state, self.control
         assert optimizer is not None
         assert state is not None
-        rate = getattr(optimizer, "learning_rate", None)  # not every optimizer has one
-        if isinstance(rate, Schedule):
-            count = epochs * -(-len(rows) // batch_size)
-            times = (state.epoch * updates + update + np.arange(count)) / updates
-            control = replace(control, rates=state.rate_factor * rate(times))
-        return self.level.train(
+        if not isinstance(optimizer, BatchMethod):
+            if isinstance(rate := optimizer.learning_rate, Schedule):
+                count = epochs * -(-len(rows) // batch_size)
+                times = (state.epoch * updates + update + np.arange(count)) / updates
+                control = replace(control, rates=state.rate_factor * rate(times))
+            optimizer = steady(optimizer, state.rate_factor)
+        losses, self.history.stop_reason = levels.train(
+            self.level,
             network.parameters,
             state,
             rows.X,
@@ -261,10 +279,11 @@ class Training:
             rows.training_weight,
             epochs=epochs,
             batch_size=batch_size,
-            optimizer=steady(optimizer, state.rate_factor),
+            optimizer=optimizer,
             shuffle=shuffle,
             control=control,
         )
+        return losses
 
     def _diverged(self, rows: Rows, losses: Sequence[float]) -> Exception:
         """The error that tells where the training stands; NaN in the inputs is another one."""

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnfast.formulas import LOSSES, OPTIMIZERS, Optimizer
+from nnfast.formulas import (
+    BATCH_METHODS,
+    LOSSES,
+    OPTIMIZERS,
+    BatchMethod,
+    LevenbergMarquardt,
+    Optimizer,
+)
 from nnfast.levels.contract import Architecture, Array, Pair
 
 PIECE = 1 << 20  # numbers
@@ -281,23 +288,50 @@ def _require_range(y: Array, loss: str, given: Array) -> None:
         )
 
 
-def optimizer(value: Any) -> Optimizer | None:
-    """An optimizer from itself, its name, or None."""
-    if value is None or type(value) in OPTIMIZERS.values():
-        chosen: Optimizer | None = value
+def optimizer(value: Any) -> Optimizer | BatchMethod | None:
+    """An optimizer or batch method from itself, its name, or None."""
+    kinds = {**OPTIMIZERS, **BATCH_METHODS}
+    if value is None or type(value) in kinds.values():
+        chosen: Optimizer | BatchMethod | None = value
         return chosen
     if isinstance(value, str):
-        return OPTIMIZERS[choice("optimizer", value.lower(), OPTIMIZERS)]()
+        return kinds[choice("optimizer", value.lower(), kinds)]()
     if isinstance(value, type):
+        example = "learning_rate=0.1" if value in OPTIMIZERS.values() else ""
         raise TypeError(
             f"optimizer is the class {value.__name__}; give an instance, such as "
-            f"{value.__name__}(learning_rate=0.1)."
+            f"{value.__name__}({example})."
         )
-    classes = ", ".join(kind.__name__ for kind in OPTIMIZERS.values())
+    classes = ", ".join(kind.__name__ for kind in kinds.values())
     raise TypeError(
-        f"optimizer is {value!r}; expected one of {classes}, a name "
-        f"({', '.join(OPTIMIZERS)}), or None."
+        f"optimizer is {value!r}; expected one of {classes}, a name ({', '.join(kinds)}), or None."
     )
+
+
+def require_smooth(method: BatchMethod, architecture: Architecture, factors: Array | None) -> None:
+    """Refuse networks that a batch method, which minimises one smooth function, is not made for."""
+    name = type(method).__name__
+    method.check(architecture.parameter_count, architecture.loss)
+    if architecture.noisy:
+        raise ValueError(
+            f"{name} minimises one function of the parameters, which dropout and input noise "
+            "change with every update; leave them out, or use SGD or Adam."
+        )
+    if any(rule.max_norm < math.inf for rule in architecture.regularization):
+        raise ValueError(
+            f"{name} cannot keep to max_norm, which moves the parameters after a step; use l2, or "
+            "SGD or Adam."
+        )
+    if factors is not None and ((factors != 0) & (factors != 1)).any():
+        raise ValueError(
+            f"{name} finds the length of each step by itself; learning_rate_factor must be 1, or 0 "
+            "for a layer that stays as it is."
+        )
+    if isinstance(method, LevenbergMarquardt) and any(r.l1 for r in architecture.regularization):
+        raise ValueError(
+            "LevenbergMarquardt needs second derivatives, which the penalty l1 does not have; use "
+            "l2, or another method such as Rprop."
+        )
 
 
 def fill_masks(name: str, masks: Any, views: Sequence[Pair]) -> None:

@@ -10,6 +10,16 @@ given the rates.)
 """
 
 from nnfast.formulas.activations import ACTIVATIONS, Activation
+from nnfast.formulas.batch_methods import (
+    BATCH_METHODS,
+    LBFGS,
+    SCG,
+    BatchMethod,
+    LevenbergMarquardt,
+    Quickprop,
+    Rprop,
+    stop_reason,
+)
 from nnfast.formulas.losses import DEFAULT_LOSS, LOSSES, Loss, losses_for
 from nnfast.formulas.optimizers import (
     OPTIMIZERS,
@@ -28,23 +38,31 @@ from nnfast.formulas.schedules import SCHEDULES, Schedule, read_schedule
 
 __all__ = [
     "ACTIVATIONS",
+    "BATCH_METHODS",
     "DEFAULT_LOSS",
+    "LBFGS",
     "LOSSES",
     "OPTIMIZERS",
+    "SCG",
     "SCHEDULES",
     "SGD",
     "Activation",
     "Adagrad",
     "Adam",
     "AdamW",
+    "BatchMethod",
+    "LevenbergMarquardt",
     "Loss",
     "Nadam",
     "Optimizer",
+    "Quickprop",
     "RMSprop",
+    "Rprop",
     "Schedule",
     "at_rate",
     "hyperparameters",
     "losses_for",
     "read_schedule",
     "steady",
+    "stop_reason",
 ]

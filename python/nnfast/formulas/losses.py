@@ -26,6 +26,8 @@ class Loss:
     "binary" 0 or 1, and "distribution" rows that are not negative and add up to 1; where `signs` is
     true, y may also hold -1 and 1, which become 0 and 1 at the door. An output of at least
     `threshold` counts as a yes.
+    `curvature` is the expected `d² value / da²` of a loss that is a negative log-likelihood, for
+    Gauss-Newton methods.
     """
 
     value: Callable[[Number, Number, Number, Any], Number]  # value(z, a, y, xp)
@@ -37,6 +39,7 @@ class Loss:
     targets: str = "any"
     signs: bool = False
     threshold: float = 0.5
+    curvature: Callable[[Number], Number] | None = None
 
 
 HUBER_DELTA = 1.0
@@ -55,15 +58,23 @@ def _log_cosh(distance: Number, xp: Any) -> Number:
 
 LOSSES: dict[str, Loss] = {
     "mean_squared_error": Loss(
-        lambda z, a, y, xp: (a - y) * (a - y), lambda z, a, y, xp: 2 * (a - y), mean=True
+        lambda z, a, y, xp: (a - y) * (a - y),
+        lambda z, a, y, xp: 2 * (a - y),
+        mean=True,
+        curvature=lambda a: 2 + 0 * a,
     ),
-    "quadratic": Loss(lambda z, a, y, xp: 0.5 * (a - y) * (a - y), lambda z, a, y, xp: a - y),
+    "quadratic": Loss(
+        lambda z, a, y, xp: 0.5 * (a - y) * (a - y),
+        lambda z, a, y, xp: a - y,
+        curvature=lambda a: 1 + 0 * a,
+    ),
     # -y log a - (1 - y) log(1 - a) with a = sigmoid(z): max(z, 0) - z y + log(1 + e^-|z|)
     "binary_cross_entropy": Loss(
         lambda z, a, y, xp: 0.5 * z + 0.5 * abs(z) - z * y + xp.log1p(xp.exp(-abs(z))),
         lambda z, a, y, xp: a - y,
         paired="sigmoid",
         targets="unit",
+        curvature=lambda a: 1 / (a * (1 - a)),
     ),
     # -y log a, where the normalised z is log a
     "cross_entropy": Loss(
@@ -71,6 +82,7 @@ LOSSES: dict[str, Loss] = {
         lambda z, a, y, xp: a - y,
         paired="softmax",
         targets="distribution",
+        curvature=lambda a: 1 / a,
     ),
     # the perceptron criterion (Rosenblatt 1958): |z| where the output is wrong
     "perceptron": Loss(

@@ -298,10 +298,10 @@ def steady(optimizer: Optimizer, factor: float = 1.0) -> Optimizer:
     Levels know no schedules: they get the rate of each update as a number. Of a schedule, this is
     the rate it begins with.
     """
-    rate = getattr(optimizer, "learning_rate", None)  # not every optimizer has one
+    rate = optimizer.learning_rate
     if isinstance(rate, Schedule):
         rate = rate.start
-    elif factor == 1 or rate is None:
+    elif factor == 1:
         return optimizer
     return at_rate(optimizer, factor * rate)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
-from nnfast.formulas import ACTIVATIONS, LOSSES, Activation, Optimizer, at_rate
+from nnfast.formulas import ACTIVATIONS, LOSSES, Activation, BatchMethod, Optimizer, at_rate
+from nnfast.levels import batch_methods
 from nnfast.levels.contract import (
     NO_CONTROL,
     Architecture,
@@ -63,7 +62,7 @@ class NumpyArrays:
         shuffle: bool,
         control: Control = NO_CONTROL,
     ) -> list[float]:
-        before = parameters.copy(), replace(state, slots=state.slots.copy())
+        before = parameters.copy(), state.copy()
         gradient = np.empty_like(parameters)
         layers, gradients = self.architecture.views(parameters), self.architecture.views(gradient)
         n = len(X)
@@ -87,10 +86,47 @@ class NumpyArrays:
                     self.update(parameters, gradient, optimizer, state, control)
                 losses.append(total / n)
             if not all(np.isfinite(values).all() for values in (losses, parameters, state.slots)):
-                parameters[:], state.slots[:] = before[0], before[1].slots
-                state.step, state.shuffle = before[1].step, before[1].shuffle
+                parameters[:] = before[0]
+                state.restore(before[1])
                 raise DivergenceError("the training diverged", losses)
         return losses
+
+    def jacobian(self, parameters: Array, X: Array) -> Array:
+        layers = self.architecture.views(parameters)
+        logits, outputs, _ = self.run(layers, X)
+        J = np.empty((*outputs[-1].shape, len(parameters)), X.dtype)
+        for o, rows in enumerate(J.swapaxes(0, 1)):  # (n, parameters)
+            seed = np.zeros_like(outputs[-1])
+            seed[:, o] = 1
+            delta = through_activation(self.activations[-1], logits[-1], outputs[-1], seed)
+            end = len(parameters)
+            for k in range(len(layers) - 1, -1, -1):
+                W, b = layers[k]
+                if b is not None:
+                    rows[:, end - b.size : end] = delta
+                    end -= b.size
+                products = outputs[k][:, :, None] * delta[:, None, :]
+                rows[:, end - W.size : end] = products.reshape(len(X), -1)
+                end -= W.size
+                if k > 0:
+                    f, z, a = self.activations[k - 1], logits[k - 1], outputs[k]
+                    delta = through_activation(f, z, a, delta @ W.T)
+        return J
+
+    def minimise(
+        self,
+        parameters: Array,
+        state: TrainingState,
+        X: Array,
+        Y: Array,
+        sample_weight: Array | None = None,
+        *,
+        method: BatchMethod,
+        iterations: int,
+        control: Control = NO_CONTROL,
+    ) -> tuple[list[float], str]:
+        objective = batch_methods.Objective(self, X, Y, sample_weight, control)
+        return batch_methods.minimise(objective, parameters, state, method, iterations)
 
     def run(
         self, layers: list[Pair], X: Array, noise: Noise | None = None
