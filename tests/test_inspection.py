@@ -11,10 +11,8 @@ import pytest
 
 import nnfast as nn
 from nnfast import levels
-from nnfast.formulas import ACTIVATIONS, LOSSES, OPTIMIZERS, losses_for
+from nnfast.formulas import ACTIVATIONS, LOSSES, OPTIMIZERS
 from nnfast.range_test import LearningRateRange
-
-ENDINGS = [(name, loss) for name in ACTIVATIONS for loss in losses_for(name)]
 
 WITH_LEARNING_RATE = [name for name, kind in OPTIMIZERS.items() if hasattr(kind(), "learning_rate")]
 
@@ -76,7 +74,6 @@ def test_activations_refuse_other_shapes():
 # ---- input gradients ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", ENDINGS, ids="-".join)
 @pytest.mark.parametrize("hidden", ["tanh", "softmax"])
 def test_input_gradient_is_that_of_each_rows_own_loss(level, ending, hidden):
     net = make(ending, level, hidden=hidden)
@@ -149,9 +146,8 @@ def test_rules_of_training_are_no_part_of_it(level):
 # ---- gradient check -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", ENDINGS, ids="-".join)
-@pytest.mark.parametrize("hidden", ACTIVATIONS)
-def test_gradient_check_passes(level, ending, hidden, dtype):
+def test_gradient_check_passes(level, ending, dtype):
+    hidden = list(ACTIVATIONS)[sum(map(ord, "".join(ending))) % len(ACTIVATIONS)]
     net = make(ending, level, hidden=hidden, dtype=dtype, units=(3, 4))
     check = nn.gradient_check(net, *data(net, 6))
     assert check.ok, check
