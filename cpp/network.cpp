@@ -173,14 +173,14 @@ template <class T>
 Pass<T>::Pass(const Network<T>& network, const T* weights, size_t rows, bool backward, Team& team)
     : network_(network), weights_(weights), team_(team) {
     size_t most = 0;        // inputs that are packed
-    size_t transposed = 0;  // W^T (outputs, inputs padded) of the layers above the first
+    size_t transposed = 0;  // a panel of W^T of the layers above the first
     for (size_t k = 0; backward && k < network.layers.size(); ++k) {
         const auto& layer = network.layers[k];
-        if (k > 0) transposed = std::max(transposed, layer.outputs * network.layers[k - 1].width);
+        if (k > 0) transposed = std::max(transposed, layer.outputs * network.kernels.panel);
         // narrower layers read x too seldom for packing to pay
         if (layer.width > 2 * network.kernels.panel) most = std::max(most, layer.inputs);
     }
-    transposed_ = Buffer<T>(transposed);
+    transposed_ = Buffer<T>(transposed * team.size());
     const size_t inputs = network.layers.front().inputs;
     if (inputs >= 64) {  // fewer are not worth looking at
         any_.resize(2 * round_up(inputs, 16));
@@ -353,23 +353,33 @@ void Pass<T>::run_layer_back(size_t k, size_t rows) {
     const bool by_row = below.activation == kernels.row_wise;
     const bool dots = dots_pay<T>(rows, layer.outputs);
     share(rows * layer.inputs * layer.outputs, below.width,
-          [&](size_t, size_t first, size_t columns) {
-              const size_t real = std::min(columns, layer.inputs - first);
-              Product<T> p{rows,         layer.outputs,
-                           columns,      rooms_[k].delta_rows.data(),
-                           nullptr,      layer.outputs,
-                           false,        delta + first,
-                           below.stride, {}};
+          [&](size_t member, size_t first, size_t columns) {
+              const T* w = weights_ + layer.start;
+              const size_t w_rows = layer.inputs + 1, end = first + columns;
+              Product<T> p{rows,
+                           layer.outputs,
+                           columns,
+                           rooms_[k].delta_rows.data(),
+                           w,
+                           w_rows,
+                           false,
+                           delta + first,
+                           below.stride,
+                           {}};
               if (dots) {
-                  p.w = weights_ + layer.start;
-                  p.w_rows = layer.inputs + 1;
-                  kernels.dot_product(p, first, real);
+                  kernels.dot_product(p, first, std::min(columns, layer.inputs - first));
               } else {
-                  T* wt = transposed_.get() + first * layer.outputs;
-                  kernels.transpose(first, real, layer.outputs, weights_ + layer.start,
-                                    layer.inputs + 1, wt);
+                  T* wt = transposed_.get() + member * (transposed_.size() / team_.size());
                   p.w = wt;
-                  kernels.product(p);
+                  p.w_rows = layer.outputs;
+                  // panel by panel, for the cache holds one of W^T until its product
+                  for (size_t column = first; column < end; column += kernels.panel) {
+                      p.columns = std::min(kernels.panel, end - column);
+                      p.z = delta + column;
+                      kernels.transpose(column, std::min(p.columns, layer.inputs - column),
+                                        layer.outputs, w, w_rows, wt);
+                      kernels.product(p);
+                  }
               }
               if (rooms_[k - 1].dropped) thin(p, rooms_[k - 1].kept.get() + first);
               if (!by_row)
