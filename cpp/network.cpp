@@ -341,6 +341,23 @@ double Pass<T>::backpropagate(const Chunk<T>& chunk, T scale, const WeightGradie
     return loss;
 }
 
+// The product delta W^T from column number `first` on, by copies of W^T: panel by panel, for then
+// the cache holds a panel until its product.
+template <class T>
+void Pass<T>::transposed_product(Product<T> p, size_t first, size_t inputs, size_t member) {
+    const auto& kernels = network_.kernels;
+    const T* w = p.w;
+    const size_t w_rows = p.w_rows, end = first + p.columns;
+    T* wt = transposed_.get() + member * (transposed_.size() / team_.size());
+    p.w = wt;
+    p.w_rows = p.inputs;
+    for (; first < end; first += kernels.panel, p.z += kernels.panel) {
+        p.columns = std::min(kernels.panel, end - first);
+        kernels.transpose(first, std::min(p.columns, inputs - first), p.inputs, w, w_rows, wt);
+        kernels.product(p);
+    }
+}
+
 // delta of the layer below = (delta W^T) * slope, from the weights before their update
 template <class T>
 void Pass<T>::run_layer_back(size_t k, size_t rows) {
@@ -354,33 +371,20 @@ void Pass<T>::run_layer_back(size_t k, size_t rows) {
     const bool dots = dots_pay<T>(rows, layer.outputs);
     share(rows * layer.inputs * layer.outputs, below.width,
           [&](size_t member, size_t first, size_t columns) {
-              const T* w = weights_ + layer.start;
-              const size_t w_rows = layer.inputs + 1, end = first + columns;
-              Product<T> p{rows,
-                           layer.outputs,
-                           columns,
-                           rooms_[k].delta_rows.data(),
-                           w,
-                           w_rows,
-                           false,
-                           delta + first,
-                           below.stride,
-                           {}};
-              if (dots) {
+              const Product<T> p{rows,
+                                 layer.outputs,
+                                 columns,
+                                 rooms_[k].delta_rows.data(),
+                                 weights_ + layer.start,
+                                 layer.inputs + 1,
+                                 false,
+                                 delta + first,
+                                 below.stride,
+                                 {}};
+              if (dots)
                   kernels.dot_product(p, first, std::min(columns, layer.inputs - first));
-              } else {
-                  T* wt = transposed_.get() + member * (transposed_.size() / team_.size());
-                  p.w = wt;
-                  p.w_rows = layer.outputs;
-                  // panel by panel, for the cache holds one of W^T until its product
-                  for (size_t column = first; column < end; column += kernels.panel) {
-                      p.columns = std::min(kernels.panel, end - column);
-                      p.z = delta + column;
-                      kernels.transpose(column, std::min(p.columns, layer.inputs - column),
-                                        layer.outputs, w, w_rows, wt);
-                      kernels.product(p);
-                  }
-              }
+              else
+                  transposed_product(p, first, layer.inputs, member);
               if (rooms_[k - 1].dropped) thin(p, rooms_[k - 1].kept.get() + first);
               if (!by_row)
                   kernels.through_activation(below.activation,

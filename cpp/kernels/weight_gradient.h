@@ -120,13 +120,14 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, 
     if (!g.update) {
         store_tile<T, R, N>(sum, g.gradient + panel + first * stride, stride);
     } else if (g.update->optimizer == Optimizers::position<GradientDescent>) {
+        const bool penalty = g.l1 != 0 || g.l2 != 0;  // looked at once, beside so many stores
         NNFAST_UNROLL
         for (size_t r = 0; r < R; ++r) {
             T* p = g.p + panel + row[r] * stride;
             NNFAST_UNROLL
             for (size_t n = 0; n < N; ++n) {
                 Vec<T> w = load(p + n * lanes<T>);
-                const Vec<T> gradient = penalised<T>(g, sum[r][n], w);
+                const Vec<T> gradient = penalty ? penalised<T>(g, sum[r][n], w) : sum[r][n];
                 GradientDescent::update<T>(g.update->factors, gradient, w, nullptr);
                 store(p + n * lanes<T>, w);
             }
