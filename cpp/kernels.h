@@ -32,7 +32,8 @@ struct Active {
 constexpr size_t group_rows = 24;  // whole tiles of every instruction set
 
 // z (rows, columns) = start + x (rows, inputs) W (w_rows, columns), where start is row number
-// `inputs` of W if `biased`, else zero
+// `inputs` of W if `biased`, else zero. `columns` may be 1 for the only output of a layer; x is
+// then read in whole vectors, and no other column of z is written.
 template <class T>
 struct Product {
     size_t rows, inputs, columns;

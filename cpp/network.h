@@ -140,6 +140,7 @@ private:
     }
     void run_layer(size_t k, const T* const* x, size_t rows, bool activate);
     void find_active(const T* const* x, size_t rows);
+    void transposed_product(Product<T> p, size_t first, size_t inputs, size_t member);
     void run_layer_back(size_t k, size_t rows);
     void find_gradient(size_t k, const T* const* x, size_t rows, const WeightGradient<T>& target);
     template <class Job>

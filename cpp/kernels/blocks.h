@@ -2,6 +2,7 @@
 #pragma once
 
 #include "losses.h"
+#include "tile.h"
 
 namespace nnfast::NNFAST_ISA {
 namespace {
@@ -42,6 +43,14 @@ NNFAST_INLINE void for_pieces(const B& block, F f) {
             f(Piece<T>{r * stride + c, 1, block.outputs - c}, r, c, j);
 }
 
+// The same numbers as one row where nothing lies between the rows: what is done to each of them
+// alone need not stop at their ends.
+template <class T, class B>
+NNFAST_INLINE B joined(const B& block) {
+    if (block.outputs == 1 || padded<T>(block.outputs) != block.stride) return block;
+    return {1, block.rows * block.stride, block.rows * block.stride, block.data};
+}
+
 // z minus the log-sum-exp of its row
 template <class T>
 NNFAST_INLINE void normalise_row(T* z, size_t outputs) {
@@ -65,7 +74,7 @@ void activate(int activation, Block<T> z, T* a) {
     if (activation == Activations::position<Softmax>) normalise(z);
     Activations::visit(activation, [&](auto f) {
         if constexpr (!Same<decltype(f), Linear>::value)
-            for_pieces<T>(z, [&](const Piece<T>& piece, size_t, size_t, size_t) {
+            for_pieces<T>(joined<T>(z), [&](const Piece<T>& piece, size_t, size_t, size_t) {
                 piece.write(a, decltype(f)::template value<T>(piece.read(z.data)));
             });
     });
@@ -105,7 +114,7 @@ void through_activation(int activation, Block<const T> known, T* delta) {
     if (activation == Activations::position<Softmax>) return through_softmax<T>(known, delta);
     Activations::visit(activation, [&](auto f) {
         if constexpr (!Same<decltype(f), Linear>::value)
-            for_pieces<T>(known, [&](const Piece<T>& piece, size_t, size_t, size_t) {
+            for_pieces<T>(joined<T>(known), [&](const Piece<T>& piece, size_t, size_t, size_t) {
                 const Vec<T> slope = decltype(f)::template slope<T>(piece.read(known.data));
                 piece.write(delta, piece.read(delta) * slope);
             });

@@ -104,12 +104,13 @@ NNFAST_INLINE Vec<T> polynomial(const T (&c)[n], Vec<T> x) {
     return polynomial<T, n>(c, powers);
 }
 
-// x = k ln 2 + r, |r| <= ln 2 / 2: returns e^r - 1, and k as an integer in the lanes.
+// x = k ln 2 + r, |r| <= ln 2 / 2: returns e^r - 1, and k in the low bits of the lanes, above which
+// stand those of `round`.
 template <class T>
 NNFAST_INLINE Vec<T> reduced_expm1(Vec<T> x, IntVec<T>& k) {
     using C = Constants<T>;
     const Vec<T> shifted = fma(x, fill(C::log2e), fill(C::round));
-    k = (IntVec<T>)shifted - (IntVec<T>)fill(C::round);
+    k = (IntVec<T>)shifted;
     const Vec<T> rounded = shifted - fill(C::round);
     const Vec<T> r = fma(rounded, fill(-C::ln2_low), fma(rounded, fill(-C::ln2_high), x));
     return fma(r * r, polynomial<T>(C::exp_tail, r), r);
@@ -130,7 +131,7 @@ __attribute__((noinline)) Vec<T> exp_of_extremes(Vec<T> x) {
     x = select<T>(x > fill(C::exp_max), fill(C::exp_max), x);  // and stays
     IntVec<T> k;
     const Vec<T> e = fill(T(1)) + reduced_expm1<T>(x, k);
-    const UIntVec<T> biased = (UIntVec<T>)(k + 2 * C::bias);
+    const UIntVec<T> biased = (UIntVec<T>)(k - (IntVec<T>)fill(C::round) + 2 * C::bias);
     const UIntVec<T> half = biased >> 1;
     const Vec<T> first = (Vec<T>)(half << C::mantissa);
     const Vec<T> second = (Vec<T>)((biased - half) << C::mantissa);
@@ -159,21 +160,27 @@ NNFAST_INLINE Vec<T> clip(Vec<T> v, T low, T high) {
     return select<T>(v > fill(high), fill(high), v);
 }
 
-// 1 / (1 + e^-z): one exp of -|z|, one division, no overflow, no cancellation on either side.
-// 1 + e^-|z| is rounded from 2^k (e^r - 1) + (2^k + 1), which is ready before e^-|z| is.
+// 1 / (1 + e^-z) has no cancellation on either side, and none of its parts overflows where e^|z| is
+// a normal number. 1 + e^-z is rounded from 2^k (e^r - 1) + (2^k + 1), which is ready before e^-z.
+template <class T>
+NNFAST_INLINE Vec<T> sigmoid_of_normal(Vec<T> z) {
+    const Vec<T> one = fill(T(1));
+    IntVec<T> k;
+    const Vec<T> q = reduced_expm1<T>(-z, k), power = scaled<T>(one, k);
+    return one / fma(power, q, power + one);
+}
+
+template <class T>
+__attribute__((noinline)) Vec<T> sigmoid_of_extremes(Vec<T> z) {
+    const Vec<T> one = fill(T(1)), x = abs<T>(z), e = exp_of_extremes<T>(-x);
+    const Vec<T> y = select<T>(z < Vec<T>{}, e, one) / (one + e);
+    return select<T>(x <= fill(Constants<T>::exp_normal), sigmoid_of_normal<T>(z), y);
+}
+
 template <class T>
 NNFAST_INLINE Vec<T> sigmoid(Vec<T> z) {
-    using C = Constants<T>;
-    const Vec<T> one = fill(T(1)), x = abs<T>(z);
-    IntVec<T> k;
-    const Vec<T> q = reduced_expm1<T>(-x, k), power = scaled<T>(one, k);
-    Vec<T> e = scaled<T>(one + q, k), sum = fma(power, q, power + one);
-    if (!all_at_most(x, fill(C::exp_normal))) {
-        const IntVec<T> normal = x <= fill(C::exp_normal);
-        e = select<T>(normal, e, exp_of_extremes<T>(-x));
-        sum = select<T>(normal, sum, one + e);
-    }
-    return select<T>(z < Vec<T>{}, e, one) / sum;
+    const bool normal = all_at_most(abs<T>(z), fill(Constants<T>::exp_normal));
+    return normal ? sigmoid_of_normal<T>(z) : sigmoid_of_extremes<T>(z);
 }
 
 // 2^k (e^r - 1) + (2^k - 1), where 2^k is a normal number
@@ -188,19 +195,14 @@ NNFAST_INLINE Vec<T> expm1_of_normal(Vec<T> x) {
 // e^x - 1 for x <= 0
 template <class T>
 NNFAST_INLINE Vec<T> expm1(Vec<T> x) {
-    const Vec<T> least = fill(T(-2) * Constants<T>::tanh_max);  // below: -1
-    return expm1_of_normal<T>(select<T>(x < least, least, x));
+    return expm1_of_normal<T>(larger(fill(T(-2) * Constants<T>::tanh_max), x));  // below: -1
 }
 
-// tanh |z| = -t / (t + 2) with t = expm1(-2 |z|)
+// tanh -|z| = t / (t + 2) with t = expm1(-2 |z|)
 template <class T>
 NNFAST_INLINE Vec<T> tanh(Vec<T> z) {
-    using C = Constants<T>;
-    Vec<T> x = abs<T>(z);
-    if (!all_at_most(x, fill(C::tanh_max)))
-        x = select<T>(x > fill(C::tanh_max), fill(C::tanh_max), x);
-    const Vec<T> t = expm1_of_normal<T>(T(-2) * x);
-    return with_sign<T>(-t / (t + fill(T(2))), z);
+    const Vec<T> t = expm1<T>(T(-2) * abs<T>(z));
+    return with_sign<T>(t / (t + fill(T(2))), z);
 }
 
 // x = 2^k m, m in [sqrt(1/2), sqrt(2)): log x = k ln 2 + log m, with f = m - 1, s = f / (2 + f) and

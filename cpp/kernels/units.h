@@ -4,8 +4,8 @@
 #pragma once
 
 #include "blocks.h"
-#include "input_gradient.h"
 #include "tiny.h"
+#include "transpose.h"
 
 namespace nnfast::NNFAST_ISA {
 namespace {
@@ -78,8 +78,8 @@ template <class T>
 NNFAST_INLINE void unit_transpose(const FlatLayer& layer, const T* w, T* wt) {
     for (size_t i = 0; i < layer.inputs; i += lanes<T>)
         for (size_t o = 0; o < layer.outputs; o += lanes<T>)
-            transpose_square<T>(w + i * layer.outputs + o, layer.outputs, layer.inputs - i,
-                                wt + o * widest_unit_layer + i, widest_unit_layer,
+            transpose_square<T>([&](size_t r) { return w + (i + r) * layer.outputs + o; },
+                                layer.inputs - i, wt + o * widest_unit_layer + i, widest_unit_layer,
                                 layer.outputs - o);
 }
 
