@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -348,10 +346,3 @@ def test_the_range_test_is_drawn():
     assert len(ax.lines) == 3
     assert found.plot(ax) is ax
     pyplot.close("all")
-
-
-def test_the_page_about_it_runs(capsys):
-    page = Path(__file__).parents[1] / "docs" / "inspection.md"
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    exec("\n".join(blocks), {})
-    assert "(150, 8) (150, 3)" in capsys.readouterr().out

@@ -67,7 +67,7 @@ class Network(Structure):
     def predict_classes(self, X: Any) -> Array:
         """Class of each row, (n,) int64: the largest output, or output >= 0.5 of a single one.
 
-        With the loss "hinge", whose targets are -1 and 1, it is output >= 0.
+        With the loss "hinge" it is output >= 0.
         """
         return classes(self.predict(X), LOSSES[self.loss].threshold)
 
