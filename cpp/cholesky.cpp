@@ -51,24 +51,18 @@ public:
             above_.clear();
             for (size_t s = own; s < m_.panels() && m_.first(s) < first + count_; ++s)
                 for (size_t k = 0; k < first; ++k) above_.push_back(m_.data(s) + k * m_.width(s));
-            share(own, [this](size_t, size_t t) { eliminate(t); });
+            deal(team_, first * block * (m_.size() - first), own, m_.panels(),
+                 [this](size_t, size_t t) { eliminate(t); });
         }
         if (!factor_diagonal()) return false;
         const size_t right = m_.panel_of(first + block);
         if (right < m_.panels())
-            share(right, [this](size_t member, size_t t) { divide(member, t); });
+            deal(team_, block * block * (m_.size() - first), right, m_.panels(),
+                 [this](size_t member, size_t t) { divide(member, t); });
         return true;
     }
 
 private:
-    // job(member, panel) for the panels from `from` on
-    template <class Job>
-    void share(size_t from, const Job& job) {
-        team_.run([&](size_t member) {
-            for (size_t t = from + member; t < m_.panels(); t += team_.size()) job(member, t);
-        });
-    }
-
     void eliminate(size_t t) {
         for (size_t s = m_.panel_of(first_), k = 0; k < above_.size(); ++s, k += first_) {
             if (s > t) break;

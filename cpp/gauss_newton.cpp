@@ -75,19 +75,18 @@ void GaussNewton::differentiate(size_t output, size_t first, size_t rows, const 
 
 // H += J^T J
 void GaussNewton::add_block(size_t rows, bool resume) {
-    team_.run([&](size_t member) {
-        for (size_t t = member; t < h_.panels(); t += team_.size()) {
-            WeightGradient<double> g{};
-            g.rows = rows;
-            g.inputs = h_.rows(t);
-            g.columns = h_.width(t);
-            g.x = j_rows_.data();
-            g.delta = j_.get() + h_.first(t);
-            g.delta_stride = stride_;
-            g.gradient = h_.data(t);
-            g.resume = resume;
-            network_.kernels.weight_gradient(g);
-        }
+    const size_t n = network_.parameter_count;
+    deal(team_, rows * n * n / 2, 0, h_.panels(), [&](size_t, size_t t) {
+        WeightGradient<double> g{};
+        g.rows = rows;
+        g.inputs = h_.rows(t);
+        g.columns = h_.width(t);
+        g.x = j_rows_.data();
+        g.delta = j_.get() + h_.first(t);
+        g.delta_stride = stride_;
+        g.gradient = h_.data(t);
+        g.resume = resume;
+        network_.kernels.weight_gradient(g);
     });
 }
 

@@ -12,9 +12,6 @@ size_t round_up(size_t n, size_t unit) {
     return (n + unit - 1) / unit * unit;
 }
 
-// Below this many multiplications a second thread costs more than it brings.
-constexpr size_t least_shared_work = 1'000'000;
-
 // Cycles per input for delta W^T: dot products take a multiply-add per 64 bytes and row, and 4 more
 // for adding up; a transposed copy half a cycle per number and half as many multiply-adds. The same
 // answer for every instruction set, for the two round differently.

@@ -252,7 +252,8 @@ class Network(Structure):
             training.read_callbacks(callbacks)
         if training.snapshot is not None:
             training.snapshot.require(training, chosen)
-        if isinstance(method := chosen or self._optimizer, BatchMethod):
+        last = training.snapshot.network.optimizer if training.snapshot else self._optimizer
+        if isinstance(method := chosen or last, BatchMethod):
             validation.require_smooth(method, self._architecture, self._factors)
             training.require_whole(method)
         if isinstance(training.data, Rows):
