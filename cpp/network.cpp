@@ -284,12 +284,12 @@ void Pass<T>::run_layer(size_t k, const T* const* x, size_t rows, bool activate)
     T* a = rooms_[k].a.get();
     T* z = activate && rooms_[k].z.size() ? rooms_[k].z.get() : a;
     const bool by_row = activate && layer.activation == kernels.row_wise;
-    const bool one_column = k > 0 && layer.outputs == 1;  // the user's rows are not padded
     share(rows * layer.inputs * layer.width, layer.width,
           [&](size_t, size_t first, size_t columns) {
+              if (k > 0 && layer.outputs == 1) columns = 1;  // x is padded, unlike the user's rows
               const size_t w_rows = layer.inputs + 1;
-              kernels.product({rows, layer.inputs, one_column ? 1 : columns, x, w + first * w_rows,
-                               w_rows, true, z + first, layer.stride, k == 0 ? active_ : Active{}});
+              kernels.product({rows, layer.inputs, columns, x, w + first * w_rows, w_rows, true,
+                               z + first, layer.stride, k == 0 ? active_ : Active{}});
               if (activate && !by_row)
                   kernels.activate(layer.activation, {rows, columns, layer.stride, z + first},
                                    a + first);
@@ -386,6 +386,7 @@ void Pass<T>::run_layer_back(size_t k, size_t rows) {
               else
                   transposed_product(p, first, layer.inputs, member);
               if (rooms_[k - 1].dropped) thin(p, rooms_[k - 1].kept.get() + first);
+              if (below.outputs == 1) columns = 1;
               if (!by_row)
                   kernels.through_activation(below.activation,
                                              {rows, columns, below.stride, known + first},
