@@ -168,7 +168,7 @@ class Problem:
         implementation = self.on(level)
         losses = []
         for epochs in calls:
-            losses += implementation.train(
+            trained = implementation.train(
                 parameters,
                 state,
                 self.X,
@@ -180,6 +180,7 @@ class Problem:
                 shuffle=shuffle,
                 control=control,
             )
+            losses.extend(trained)
         return parameters, state, losses
 
 

@@ -25,7 +25,7 @@ TYPICAL = 10.0
 SPREADS = 1e3  # ratio of standard deviations at which one column hides another
 HARMLESS = 3.0  # a constant: no worse than one more bias; the edges of images have such
 
-ENOUGH_MULTIPLICATIONS = 1_000_000  # of a fit whose units are looked at afterwards
+ENOUGH_MULTIPLICATIONS = 3_000_000  # of a fit whose units are looked at afterwards
 ENOUGH_PASSES = 30  # rows visited per row that is looked at: the look costs about 1 % of the fit
 DEAD_SHARE = 0.25  # of a layer, where the network has not learned: a few dead units are normal
 DEAD_ANYWAY = 0.75  # of a layer, in any network

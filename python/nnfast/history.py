@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,8 +35,17 @@ class History:
     """
 
     def __init__(self) -> None:
-        self._records: dict[str, list[Any]] = {"loss": []}
+        self._kept: dict[str, list[Any]] = {"loss": []}
+        self._losses: list[Sequence[float]] = []  # that nobody has asked for yet
         self.stop_reason = ""
+
+    @property
+    def _records(self) -> dict[str, list[Any]]:
+        """Everything as lists: to make one of all losses takes longer than some trainings."""
+        for losses in self._losses:
+            self._kept["loss"].extend(np.asarray(losses).tolist())
+        self._losses.clear()
+        return self._kept
 
     def __getitem__(self, name: str) -> list[Any]:
         if name not in self._records:
@@ -49,12 +58,16 @@ class History:
     @property
     def epochs(self) -> int:
         """Number of epochs recorded."""
-        return len(self._records["loss"])
+        return len(self._kept["loss"]) + sum(map(len, self._losses))
 
     @property
     def names(self) -> list[str]:
         """The names of the records."""
         return list(self._records)
+
+    def add_losses(self, losses: Sequence[float]) -> None:
+        """Add the losses of some epochs."""
+        self._losses.append(losses)
 
     def append(self, records: Mapping[str, Any]) -> None:
         """Add one epoch's entry under each name but "loss"."""

