@@ -15,6 +15,8 @@
 #include <cxxabi.h>
 #endif
 
+#include "jacobian.h"
+#include "minimise.h"
 #include "predictor.h"
 #include "train.h"
 
@@ -145,7 +147,7 @@ public:
         const Data<T> data = make_data(x, y, weights);
         double loss = 0;
         without_gil(p, data.rows,
-                    [&](const T* own) { loss = nnfast::mean_loss(network_, own, data, threads); });
+                    [&](const T* own) { loss = Objective<T>(network_, data, threads).loss(own); });
         return loss;
     }
 
@@ -157,7 +159,7 @@ public:
         T* gradient_data = gradient.mutable_data();
         double loss = 0;
         without_gil(p, data.rows, [&](const T* own) {
-            loss = nnfast::loss_and_gradient(network_, own, data, gradient_data, threads);
+            loss = Objective<T>(network_, data, threads)(own, gradient_data);
         });
         return py::make_tuple(loss, gradient);
     }
@@ -203,6 +205,56 @@ public:
         }
         if (interrupted) throw py::error_already_set();
         return py::make_tuple(losses, finite);
+    }
+
+    // d outputs / d parameters, (rows, outputs, parameters)
+    py::array_t<T> jacobian(const py::array& parameters, const py::array& x, size_t threads) const {
+        const size_t rows = count_rows(x), count = network_.parameter_count;
+        const T* p = numbers<T>(parameters, {count}, false);
+        const T* data = numbers<T>(x, {rows, inputs}, false);
+        py::array_t<T> result({rows, outputs, count});
+        T* result_data = result.mutable_data();
+        without_gil(p, rows * outputs, [&](const T* weights) {
+            nnfast::jacobian(network_, weights, data, rows, threads, result_data);
+        });
+        return result;
+    }
+
+    // Runs a batch method, of double networks only; `state` as for `train`, with scalars. Returns
+    // the losses and the reason to stop. single: see Descent
+    py::tuple minimise(const py::array& parameters, const py::object& state, const py::array& x,
+                       const py::array& y, const std::optional<py::array>& weights,
+                       const std::optional<py::array>& factors, const std::string& name,
+                       const Vector& settings, size_t iterations, bool single, size_t threads,
+                       bool interruptible) const {
+        const size_t count = network_.parameter_count;
+        double* p = numbers<double>(parameters, {count}, true);
+        const Method method{name, settings};
+        const auto kind = find_method(method);
+        if (!kind) throw py::value_error("unknown method '" + name + "' or number of settings");
+        const auto slots = state.attr("slots").cast<py::array>();
+        const auto scalars = state.attr("scalars").cast<py::array>();
+        MethodState method_state{numbers<double>(slots, {kind->slots, count}, true),
+                                 numbers<double>(scalars, {kind->scalars}, true),
+                                 state.attr("step").cast<uint64_t>()};
+        const Data<double> data = make_data(x, y, weights);
+        const double* factors_data = factors ? numbers<double>(*factors, {count}, false) : nullptr;
+        Vector losses(iterations);
+        Outcome outcome{};
+        unlocked([&] {
+            const std::function<bool()> interrupted = interruptible ? signalled : never;
+            Watch watch(interrupted);
+            Objective<double> objective(network_, data, threads, &watch);
+            outcome = nnfast::minimise(objective, method, p, method_state, factors_data, single,
+                                       iterations, losses.data());
+        });
+        {
+            py::error_scope pending;
+            state.attr("step") = method_state.step;
+        }
+        if (PyErr_Occurred()) throw py::error_already_set();
+        losses.resize(outcome.iterations);
+        return py::make_tuple(losses, outcome.reason);
     }
 
 private:
@@ -266,7 +318,8 @@ RowForward* find_forward(py::handle network) {
 template <class T>
 void bind_network(py::module_& m, const char* name) {
     using N = CompiledNetwork<T>;
-    py::class_<N>(m, name, "Internal; use nnfast.Network.")
+    py::class_<N> network(m, name, "Internal; use nnfast.Network.");
+    network
         .def(py::init<const std::string&, const std::vector<size_t>&,
                       const std::vector<std::string>&, const std::vector<bool>&, const std::string&,
                       const std::vector<std::array<double, 4>>&, const std::array<double, 2>&>(),
@@ -281,7 +334,13 @@ void bind_network(py::module_& m, const char* name) {
         .def("train", &N::train, py::arg("parameters"), py::arg("state"), py::arg("x"),
              py::arg("y"), py::arg("weights"), py::arg("epochs"), py::arg("batch_size"),
              py::arg("optimizer"), py::arg("hyperparameters"), py::arg("shuffle"),
-             py::arg("control"), py::arg("threads"), py::arg("interruptible") = true);
+             py::arg("control"), py::arg("threads"), py::arg("interruptible") = true)
+        .def("jacobian", &N::jacobian, py::arg("parameters"), py::arg("x"), py::arg("threads"));
+    if constexpr (std::is_same_v<T, double>)
+        network.def("minimise", &N::minimise, py::arg("parameters"), py::arg("state"), py::arg("x"),
+                    py::arg("y"), py::arg("weights"), py::arg("factors"), py::arg("method"),
+                    py::arg("settings"), py::arg("iterations"), py::arg("single"),
+                    py::arg("threads"), py::arg("interruptible") = true);
 }
 
 py::dict compiled_levels() {

@@ -32,7 +32,8 @@ struct Active {
 constexpr size_t group_rows = 24;  // whole tiles of every instruction set
 
 // z (rows, columns) = start + x (rows, inputs) W (w_rows, columns), where start is row number
-// `inputs` of W if `biased`, else zero
+// `inputs` of W if `biased`, else zero. `columns` may be 1 for the only output of a layer; x is
+// then read in whole vectors, and no other column of z is written.
 template <class T>
 struct Product {
     size_t rows, inputs, columns;
@@ -45,7 +46,7 @@ struct Product {
     Active active;
 };
 
-constexpr size_t most_factors = 7, most_slots = 2;
+constexpr size_t most_factors = 11, most_slots = 3;
 
 // An optimizer's update number t, ready to apply: which one, and its factors
 template <class T>
@@ -109,11 +110,12 @@ struct FlatNetwork {
 
 constexpr size_t tiny_padding = 16;
 
-// Memory of a training. With lanes that are samples: 64 bytes for each parameter and output and two
-// for each unit. With lanes that are units: 8 rows of 16 twice a layer, a square and a gradient.
+// Memory of a training. With lanes that are samples: 64 bytes for each parameter and output and
+// three for each unit. With lanes that are units: 8 rows of 16 three times a layer, a square and a
+// gradient.
 inline size_t tiny_room(const FlatNetwork& net, size_t numbers_in_64_bytes) {
-    const size_t samples = net.parameters + 64 + 2 * net.units + net.outputs;
-    const size_t units = 256 * (net.layer_count + 1) + net.parameters + tiny_padding;
+    const size_t samples = net.parameters + 64 + 3 * net.units + net.outputs;
+    const size_t units = 384 * (net.layer_count + 1) + net.parameters + tiny_padding;
     return samples * numbers_in_64_bytes + units;
 }
 
@@ -156,14 +158,19 @@ struct Kernels {
     // The product delta W^T, columns (padded) of it from number `offset`, of which `count` are
     // real, without W^T; p.inputs are the outputs of W, p.w starts at its first row.
     void (*dot_product)(const Product<T>& p, size_t offset, size_t count);
-    // a = f(z), in place
-    void (*activate)(int activation, Block<T> z);
-    // delta = dLoss/dz from dLoss/da, in place
-    void (*through_activation)(int activation, Block<const T> a, T* delta);
+    // whether the slope of this activation is found from z, not from a
+    bool (*needs_z)(int activation);
+    // a = f(z), laid out as z, or in place; a softmax leaves z normalised
+    void (*activate)(int activation, Block<T> z, T* a);
+    // delta = dLoss/dz from dLoss/da, in place; known: z or a, as `needs_z` tells
+    void (*through_activation)(int activation, Block<const T> known, T* delta);
     // The summed loss of z against the targets y, each row's times its weight; delta = scale
-    // dLoss/dz. z is left normalised. weights: null for all 1
+    // dLoss/dz. z is lost. weights: null for all 1
     T (*loss)(int loss, int activation, Block<T> z, const T* const* y, const T* weights, T scale,
               T* delta);
+    // The expected second derivative of the loss of one output by a; negative for a loss that has
+    // none
+    T (*curvature)(int loss, size_t outputs, T a);
     // its position; -1 where no optimizer has this name and number of hyperparameters
     int (*find_optimizer)(const char* name, const double* hyperparameters, size_t count);
     size_t (*slots)(int optimizer);

@@ -12,9 +12,6 @@ size_t round_up(size_t n, size_t unit) {
     return (n + unit - 1) / unit * unit;
 }
 
-// Below this many multiplications a second thread costs more than it brings.
-constexpr size_t least_shared_work = 1'000'000;
-
 // Cycles per input for delta W^T: dot products take a multiply-add per 64 bytes and row, and 4 more
 // for adding up; a transposed copy half a cycle per number and half as many multiply-adds. The same
 // answer for every instruction set, for the two round differently.
@@ -173,14 +170,14 @@ template <class T>
 Pass<T>::Pass(const Network<T>& network, const T* weights, size_t rows, bool backward, Team& team)
     : network_(network), weights_(weights), team_(team) {
     size_t most = 0;        // inputs that are packed
-    size_t transposed = 0;  // W^T (outputs, inputs padded) of the layers above the first
+    size_t transposed = 0;  // a panel of W^T of the layers above the first
     for (size_t k = 0; backward && k < network.layers.size(); ++k) {
         const auto& layer = network.layers[k];
-        if (k > 0) transposed = std::max(transposed, layer.outputs * network.layers[k - 1].width);
+        if (k > 0) transposed = std::max(transposed, layer.outputs * network.kernels.panel);
         // narrower layers read x too seldom for packing to pay
         if (layer.width > 2 * network.kernels.panel) most = std::max(most, layer.inputs);
     }
-    transposed_ = Buffer<T>(transposed);
+    transposed_ = Buffer<T>(transposed * team.size());
     const size_t inputs = network.layers.front().inputs;
     if (inputs >= 64) {  // fewer are not worth looking at
         any_.resize(2 * round_up(inputs, 16));
@@ -195,8 +192,10 @@ Pass<T>::Pass(const Network<T>& network, const T* weights, size_t rows, bool bac
     for (size_t k = 0; k < network.layers.size(); ++k) {
         const size_t stride = network.layers[k].stride, count = rows * stride;
         const bool drops = backward && network.drops(k);
+        const bool keeps_z = backward && network.kernels.needs_z(network.layers[k].activation);
         Room room;
         room.a = Buffer<T>(count);
+        room.z = Buffer<T>(keeps_z ? count : 0);
         room.delta = Buffer<T>(backward ? count : 0);
         room.kept = Buffer<T>(drops ? count : 0);
         room.thinned = Buffer<T>(drops ? count : 0);
@@ -282,17 +281,20 @@ void Pass<T>::run_layer(size_t k, const T* const* x, size_t rows, bool activate)
     const auto& layer = network_.layers[k];
     const auto& kernels = network_.kernels;
     const T* w = weights_ + layer.start;
-    T* z = rooms_[k].a.get();
+    T* a = rooms_[k].a.get();
+    T* z = activate && rooms_[k].z.size() ? rooms_[k].z.get() : a;
     const bool by_row = activate && layer.activation == kernels.row_wise;
     share(rows * layer.inputs * layer.width, layer.width,
           [&](size_t, size_t first, size_t columns) {
+              if (k > 0 && layer.outputs == 1) columns = 1;  // x is padded, unlike the user's rows
               const size_t w_rows = layer.inputs + 1;
               kernels.product({rows, layer.inputs, columns, x, w + first * w_rows, w_rows, true,
                                z + first, layer.stride, k == 0 ? active_ : Active{}});
               if (activate && !by_row)
-                  kernels.activate(layer.activation, {rows, columns, layer.stride, z + first});
+                  kernels.activate(layer.activation, {rows, columns, layer.stride, z + first},
+                                   a + first);
           });
-    if (by_row) kernels.activate(layer.activation, {rows, layer.outputs, layer.stride, z});
+    if (by_row) kernels.activate(layer.activation, {rows, layer.outputs, layer.stride, z}, a);
 }
 
 template <class T>
@@ -335,42 +337,64 @@ double Pass<T>::backpropagate(const Chunk<T>& chunk, T scale, const WeightGradie
     return loss;
 }
 
+template <class T>
+void Pass<T>::back(size_t rows) {
+    for (size_t k = rooms_.size(); k-- > 1;) run_layer_back(k, rows);
+}
+
+// The product delta W^T from column number `first` on, by copies of W^T: panel by panel, for then
+// the cache holds a panel until its product.
+template <class T>
+void Pass<T>::transposed_product(Product<T> p, size_t first, size_t inputs, size_t member) {
+    const auto& kernels = network_.kernels;
+    const T* w = p.w;
+    const size_t w_rows = p.w_rows, end = first + p.columns;
+    T* wt = transposed_.get() + member * (transposed_.size() / team_.size());
+    p.w = wt;
+    p.w_rows = p.inputs;
+    for (; first < end; first += kernels.panel, p.z += kernels.panel) {
+        p.columns = std::min(kernels.panel, end - first);
+        kernels.transpose(first, std::min(p.columns, inputs - first), p.inputs, w, w_rows, wt);
+        kernels.product(p);
+    }
+}
+
 // delta of the layer below = (delta W^T) * slope, from the weights before their update
 template <class T>
 void Pass<T>::run_layer_back(size_t k, size_t rows) {
     const auto& layer = network_.layers[k];
     const auto& below = network_.layers[k - 1];
     const auto& kernels = network_.kernels;
-    const T* a = rooms_[k - 1].a.get();
+    const T* known = this->known(k - 1);
     T* delta = rooms_[k - 1].delta.get();
     const bool by_row = below.activation == kernels.row_wise;
     const bool dots = dots_pay<T>(rows, layer.outputs);
     share(rows * layer.inputs * layer.outputs, below.width,
-          [&](size_t, size_t first, size_t columns) {
-              const size_t real = std::min(columns, layer.inputs - first);
-              Product<T> p{rows,         layer.outputs,
-                           columns,      rooms_[k].delta_rows.data(),
-                           nullptr,      layer.outputs,
-                           false,        delta + first,
-                           below.stride, {}};
-              if (dots) {
-                  p.w = weights_ + layer.start;
-                  p.w_rows = layer.inputs + 1;
-                  kernels.dot_product(p, first, real);
-              } else {
-                  T* wt = transposed_.get() + first * layer.outputs;
-                  kernels.transpose(first, real, layer.outputs, weights_ + layer.start,
-                                    layer.inputs + 1, wt);
-                  p.w = wt;
-                  kernels.product(p);
-              }
+          [&](size_t member, size_t first, size_t columns) {
+              const Product<T> p{rows,
+                                 layer.outputs,
+                                 columns,
+                                 rooms_[k].delta_rows.data(),
+                                 weights_ + layer.start,
+                                 layer.inputs + 1,
+                                 false,
+                                 delta + first,
+                                 below.stride,
+                                 {}};
+              if (dots)
+                  kernels.dot_product(p, first, std::min(columns, layer.inputs - first));
+              else
+                  transposed_product(p, first, layer.inputs, member);
               if (rooms_[k - 1].dropped) thin(p, rooms_[k - 1].kept.get() + first);
+              if (below.outputs == 1) columns = 1;
               if (!by_row)
-                  kernels.through_activation(
-                      below.activation, {rows, columns, below.stride, a + first}, delta + first);
+                  kernels.through_activation(below.activation,
+                                             {rows, columns, below.stride, known + first},
+                                             delta + first);
           });
     if (by_row)
-        kernels.through_activation(below.activation, {rows, below.outputs, below.stride, a}, delta);
+        kernels.through_activation(below.activation, {rows, below.outputs, below.stride, known},
+                                   delta);
 }
 
 template <class T>

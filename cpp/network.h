@@ -97,7 +97,7 @@ struct Chunk {
     const T* const* x;
     const T* const* y;
     const T* const* next_x;  // as many rows, which are likely to follow; null where they are fewer
-    const T* weights;  // of the rows' losses; null for all 1
+    const T* weights;        // of the rows' losses; null for all 1
     size_t rows;
     const Noise* noise;  // null for none
 };
@@ -118,6 +118,17 @@ public:
     // update, p and state are used, pointers at the start of padded arrays.
     double backpropagate(const Chunk<T>& chunk, T scale, const WeightGradient<T>& target);
 
+    // For the derivative of something else than the loss: after `forward`, its slopes dF/dz of the
+    // last layer go into `delta` of that layer, and `back` finds those of the layers below.
+    void back(size_t rows);
+    // outputs and deltas of layer k, (rows, stride of the layer)
+    const T* a(size_t k) const { return rooms_[k].a.get(); }
+    T* delta(size_t k) const { return rooms_[k].delta.get(); }
+    // what the slope of layer k's activation is found from: z or a
+    const T* known(size_t k) const {
+        return rooms_[k].z.size() > 0 ? rooms_[k].z.get() : rooms_[k].a.get();
+    }
+
 private:
     double run_to_loss(const Chunk<T>& chunk, T scale);
     const T* const* add_input_noise(const Chunk<T>& chunk);
@@ -130,14 +141,16 @@ private:
     }
     void run_layer(size_t k, const T* const* x, size_t rows, bool activate);
     void find_active(const T* const* x, size_t rows);
+    void transposed_product(Product<T> p, size_t first, size_t inputs, size_t member);
     void run_layer_back(size_t k, size_t rows);
     void find_gradient(size_t k, const Chunk<T>& chunk, const WeightGradient<T>& target);
     template <class Job>
     void share(size_t work, size_t width, const Job& job);
 
-    // thinned: a without what dropout drops
+    // z: only where the slope is found from it, else it is overwritten by a; thinned: a without
+    // what dropout drops
     struct Room {
-        Buffer<T> a, delta, kept, thinned;
+        Buffer<T> a, z, delta, kept, thinned;
         std::vector<const T*> a_rows, delta_rows, thinned_rows;
         bool dropped = false;  // in the present chunk
     };

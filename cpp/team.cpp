@@ -104,4 +104,8 @@ uint64_t Team::await(uint64_t seen) {
     return round_ != seen ? round_.load() : 0;
 }
 
+size_t team_size(size_t threads, size_t work) {
+    return std::clamp<size_t>(work / 2'000'000, 1, threads);
+}
+
 }  // namespace nnfast

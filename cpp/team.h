@@ -45,4 +45,21 @@ private:
     size_t next_alone_ = 0;  // how many after the next time it has waited in vain
 };
 
+// Below this many multiplications a second thread costs more than it brings.
+constexpr size_t least_shared_work = 1'000'000;
+
+// job(member, i) for i = first, ..., last - 1, in turns by the members where the work is worth it
+template <class Job>
+void deal(Team& team, size_t work, size_t first, size_t last, const Job& job) {
+    const size_t parts = work < least_shared_work ? 1 : team.parts();
+    const auto part = [&](size_t member) {
+        for (size_t i = first + member; member < parts && i < last; i += parts) job(member, i);
+    };
+    parts == 1 ? part(0) : team.run(part);
+}
+
+// Threads for a job of this many multiplications in one piece: one for each 2,000,000 at the most,
+// for fewer cost more than a thread brings.
+size_t team_size(size_t threads, size_t work);
+
 }  // namespace nnfast

@@ -2,53 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstring>
 #include <numeric>
 
+#include "watch.h"
+
 namespace nnfast {
 namespace {
-
-// Row pointers of a chunk: rows order[first], order[first + 1], ... or first, first + 1, ...
-template <class T>
-void point_at_rows(const T* data, size_t columns, const uint32_t* order, size_t first, size_t rows,
-                   const T** pointers) {
-    for (size_t r = 0; r < rows; ++r)
-        pointers[r] = data + (order ? order[first + r] : first + r) * columns;
-}
-
-// A chunk's rows of x and y
-template <class T>
-class Rows {
-public:
-    Rows(const Network<T>& network, const Data<T>& data, size_t most)
-        : inputs_(network.layers.front().inputs),
-          outputs_(network.layers.back().outputs),
-          data_(data),
-          x(2 * most),
-          y(most),
-          weights_(data.weights ? most : 0) {}
-
-    void select(const uint32_t* order, size_t first, size_t rows) {
-        const size_t ahead = std::min(rows, data_.rows - first - rows);
-        point_at_rows(data_.x, inputs_, order, first, rows + ahead, x.data());
-        next_ = ahead == rows ? x.data() + rows : nullptr;
-        point_at_rows(data_.y, outputs_, order, first, rows, y.data());
-        for (size_t r = 0; data_.weights && r < rows; ++r)
-            weights_[r] = data_.weights[order ? order[first + r] : first + r];
-    }
-
-    Chunk<T> chunk(size_t rows, const Noise* noise = nullptr) const {
-        return {x.data(), y.data(), next_, data_.weights ? weights_.data() : nullptr, rows, noise};
-    }
-
-private:
-    size_t inputs_, outputs_;
-    Data<T> data_;
-    std::vector<const T*> x, y;
-    const T* const* next_ = nullptr;
-    std::vector<T> weights_;
-};
 
 // Durstenfeld (1964)
 void shuffle_rows(std::vector<uint32_t>& order, uint64_t& state) {
@@ -58,77 +18,7 @@ void shuffle_rows(std::vector<uint32_t>& order, uint64_t& state) {
         std::swap(order[i], order[generator.below(static_cast<uint32_t>(i + 1))]);
 }
 
-// Says when it is time to look for an interruption: the clock is read once in a while only.
-class Watch {
-public:
-    explicit Watch(const std::function<bool()>& interrupted) : interrupted_(interrupted) {}
-
-    // after `work` more multiplications
-    bool stop(size_t work) {
-        done_ += work + 64;
-        if (done_ < 200'000) return false;
-        done_ = 0;
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_ < std::chrono::milliseconds(50)) return false;
-        last_ = now;
-        return interrupted_();
-    }
-
-private:
-    const std::function<bool()>& interrupted_;
-    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-    size_t done_ = 0;
-};
-
-// Threads for a job of this many multiplications in one piece: one for each 2,000,000 at the most,
-// for fewer cost more than a thread brings.
-size_t team_size(size_t threads, size_t work) {
-    return std::clamp<size_t>(work / 2'000'000, 1, threads);
-}
-
 }  // namespace
-
-template <class T>
-double mean_loss(const Network<T>& network, const T* parameters, const Data<T>& data,
-                 size_t threads) {
-    const size_t most = std::min(network.chunk_rows(), data.rows);
-    Buffer<T> weights(network.padded_count);
-    network.pack(parameters, weights.get());
-    Team team(team_size(threads, most * network.work()));
-    Pass<T> pass(network, weights.get(), most, true, team);
-    Rows<T> rows(network, data, most);
-    double loss = 0;
-    for (size_t first = 0; first < data.rows; first += most) {
-        const size_t count = std::min(most, data.rows - first);
-        rows.select(nullptr, first, count);
-        loss += pass.loss(rows.chunk(count));
-    }
-    return loss / static_cast<double>(data.rows);
-}
-
-template <class T>
-double loss_and_gradient(const Network<T>& network, const T* parameters, const Data<T>& data,
-                         T* gradient, size_t threads) {
-    const size_t most = std::min(network.chunk_rows(), data.rows);
-    Buffer<T> weights(network.padded_count), padded_gradient(network.padded_count);
-    network.pack(parameters, weights.get());
-    Team team(team_size(threads, most * network.work()));
-    Pass<T> pass(network, weights.get(), most, true, team);
-    Rows<T> rows(network, data, most);
-    const T scale = T(1) / static_cast<T>(data.rows);
-    double loss = 0;
-    for (size_t first = 0; first < data.rows; first += most) {
-        const size_t count = std::min(most, data.rows - first);
-        rows.select(nullptr, first, count);
-        WeightGradient<T> target{};
-        target.gradient = padded_gradient.get();
-        target.resume = first > 0;
-        loss += pass.backpropagate(rows.chunk(count), scale, target);
-    }
-    network.unpack(padded_gradient.get(), gradient);
-    add_penalty(network, parameters, gradient);
-    return loss / static_cast<double>(data.rows) + penalty(network, parameters);
-}
 
 template <class T>
 void forward(const Network<T>& network, const T* parameters, const T* x, size_t rows, T* outputs,
@@ -352,10 +242,8 @@ void Trainer<T>::update_controlled(Buffer<T>& padded_gradient) {
     network_.pack(p, padded_.get());
 }
 
-#define NNFAST_INSTANTIATE(T)                                                                   \
-    template double mean_loss(const Network<T>&, const T*, const Data<T>&, size_t);             \
-    template double loss_and_gradient(const Network<T>&, const T*, const Data<T>&, T*, size_t); \
-    template void forward(const Network<T>&, const T*, const T*, size_t, T*, size_t);           \
+#define NNFAST_INSTANTIATE(T)                                                         \
+    template void forward(const Network<T>&, const T*, const T*, size_t, T*, size_t); \
     template class Trainer<T>;
 NNFAST_INSTANTIATE(float)
 NNFAST_INSTANTIATE(double)

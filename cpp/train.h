@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "control.h"
-#include "network.h"
+#include "data.h"
 
 namespace nnfast {
 
@@ -14,24 +14,6 @@ struct Optimizer {
     const double* hyperparameters;
     size_t count;  // of hyperparameters
 };
-
-template <class T>
-struct Data {
-    const T* x;        // (rows, inputs)
-    const T* y;        // (rows, outputs)
-    const T* weights;  // (rows), of the rows' losses; null for all 1
-    size_t rows;
-};
-
-// The mean loss of the whole of `data`, in chunks.
-template <class T>
-double mean_loss(const Network<T>& network, const T* parameters, const Data<T>& data,
-                 size_t threads);
-
-// The same with the penalties added; and the gradient of that, in the user's layout.
-template <class T>
-double loss_and_gradient(const Network<T>& network, const T* parameters, const Data<T>& data,
-                         T* gradient, size_t threads);
 
 // The last layer's outputs (rows, outputs), in chunks. A row's result does not depend on the
 // others.

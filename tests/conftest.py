@@ -10,18 +10,54 @@ import pytest
 
 import nnfast
 from nnfast import levels
-from nnfast.formulas import ACTIVATIONS, LOSSES, OPTIMIZERS, SGD, Adam, losses_for
+from nnfast.formulas import (
+    ACTIVATIONS,
+    LOSSES,
+    OPTIMIZERS,
+    SGD,
+    Adam,
+    AdamW,
+    RMSprop,
+    losses_for,
+)
 from nnfast.levels.compiled import SUPPORTED
 from nnfast.levels.contract import NO_CONTROL
 
 LEVELS = levels.available()
 COMPILED = [name for name in LEVELS if name in SUPPORTED]
-ENDINGS = [(name, loss) for name in ACTIVATIONS for loss in losses_for(name)]
+EVERY_ENDING = [(name, loss) for name in ACTIVATIONS for loss in losses_for(name)]
+
+
+def tried_endings():
+    """Every loss that few outputs have, with all of them.
+
+    The others with an output of every kind (a slope of a, a slope of z, a whole row), and every
+    output with one of them in turn.
+    """
+    kinds = {"sigmoid", "tanh", "relu", "linear", "elu", "gelu"}
+    common = [name for name, loss in LOSSES.items() if not loss.paired and not loss.outputs]
+    for i, (output, loss) in enumerate(EVERY_ENDING):
+        turn = common[i % len(common)] == loss
+        if loss not in common or output in kinds or turn:
+            yield output, loss
+    yield "softmax", "quadratic"
+
+
+ENDINGS = list(dict.fromkeys(tried_endings()))
+# hidden activations in turn, each with many endings
+PAIRINGS = [
+    (list(ACTIVATIONS)[(3 * i + j) % len(ACTIVATIONS)], *ending)
+    for i, ending in enumerate(ENDINGS)
+    for j in range(3)
+]
 OPTIMIZERS_TRIED = [
     SGD(0.01),
     SGD(0.002, momentum=0.9),
     SGD(0.002, momentum=0.9, nesterov=True),
     Adam(0.01),
+    Adam(0.01, amsgrad=True),
+    AdamW(0.01, weight_decay=0.1, amsgrad=True),
+    RMSprop(0.001, momentum=0.9),
     *(cls() for cls in OPTIMIZERS.values() if cls not in (SGD, Adam)),
 ]
 
@@ -49,10 +85,22 @@ def ending(request):
     return request.param
 
 
+@pytest.fixture(params=PAIRINGS, ids="-".join)
+def pairing(request):
+    """(hidden activation, activation of the last layer, loss)."""
+    return request.param
+
+
 @pytest.fixture(params=OPTIMIZERS_TRIED, ids=repr)
 def optimizer(request):
     """An optimizer, each in all its forms."""
     return request.param
+
+
+@pytest.fixture
+def turn(ending, optimizer):
+    """A number that differs from one pair of these to the next."""
+    return ENDINGS.index(ending) + 5 * OPTIMIZERS_TRIED.index(optimizer)
 
 
 @pytest.fixture
@@ -120,7 +168,7 @@ class Problem:
         implementation = self.on(level)
         losses = []
         for epochs in calls:
-            losses += implementation.train(
+            trained = implementation.train(
                 parameters,
                 state,
                 self.X,
@@ -132,6 +180,7 @@ class Problem:
                 shuffle=shuffle,
                 control=control,
             )
+            losses.extend(trained)
         return parameters, state, losses
 
 
@@ -150,6 +199,8 @@ def make_problem(
     parameters = rng.standard_normal(architecture.parameter_count)
     for W, _ in architecture.views(parameters):
         W /= np.sqrt(max(len(W), 4))
+    if "exponential" in activations:
+        parameters /= 4
     X = rng.standard_normal((rows, sizes[0]))
     Y = random_targets(rng, LOSSES[loss].targets, (rows, sizes[-1]))
     return Problem(architecture, *(array.astype(dtype) for array in (parameters, X, Y)))
@@ -159,6 +210,8 @@ def random_targets(rng, kind, shape):
     """Targets of the kind that `Loss.targets` names."""
     if kind == "any":
         return rng.standard_normal(shape)
+    if kind == "positive":
+        return 3 * rng.random(shape)
     if kind == "unit":
         return rng.random(shape)
     if kind == "binary":

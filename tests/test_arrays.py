@@ -222,7 +222,7 @@ def test_refused_with_a_sentence(case, role):
 def test_nothing_at_all():
     with pytest.raises(TypeError, match="X is None; expected a real number"):
         network().predict(None)
-    with pytest.raises(TypeError, match="y is None; expected a real number"):
+    with pytest.raises(TypeError, match=r"y is missing, and X, of type \w+, is no source"):
         network().fit(PLAIN, None)
 
 

@@ -1,5 +1,7 @@
 """Every refusal is a ValueError or TypeError with a sentence, and changes nothing."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -124,10 +126,19 @@ def test_layers_that_cannot_be(case):
     check(error, fragments, nn.Dense, *arguments, **options)
 
 
-FIELDS = [(nn.SGD, "learning_rate"), (nn.SGD, "momentum")] + [
-    (nn.Adam, field) for field in ("learning_rate", "beta1", "beta2", "epsilon")
+FIELDS = [
+    (kind, field.name)
+    for kind in OPTIMIZERS.values()
+    for field in dataclasses.fields(kind)
+    if not isinstance(field.default, bool)
 ]
-POSITIVE = ("learning_rate", "epsilon")
+FLAGS = [
+    (kind, field.name)
+    for kind in OPTIMIZERS.values()
+    for field in dataclasses.fields(kind)
+    if isinstance(field.default, bool)
+]
+POSITIVE, NOT_NEGATIVE = ("learning_rate", "epsilon"), ("weight_decay", "momentum_decay")
 
 
 @pytest.mark.parametrize("value", [-0.1, np.nan, np.inf, -np.inf, pytest.param(10**400, id="huge")])
@@ -143,8 +154,11 @@ def test_the_ends_of_the_ranges(optimizer, field):
         check(ValueError, ["expected a positive number"], optimizer, **{field: 0})
         assert getattr(optimizer(**{field: 1e6}), field) == 1e6
         return
-    check(ValueError, ["from 0 up to, but not including, 1"], optimizer, **{field: 1})
     assert getattr(optimizer(**{field: 0}), field) == 0
+    if field in NOT_NEGATIVE:
+        check(ValueError, ["expected a number of at least 0."], optimizer, **{field: -1e-9})
+        return
+    check(ValueError, ["from 0 up to, but not including, 1"], optimizer, **{field: 1})
 
 
 @pytest.mark.parametrize("value", [None, "fast", "0.1", [0.1], 1j, True], ids=repr)
@@ -153,8 +167,12 @@ def test_what_is_no_number(optimizer, field, value):
     check(TypeError, [f"{field} is {value!r}", "expected a number"], optimizer, **{field: value})
 
 
+@pytest.mark.parametrize(("optimizer", "field"), FLAGS)
+def test_what_is_no_flag(optimizer, field):
+    check(TypeError, [f"{field} is 1", "True or False"], optimizer, **{field: 1})
+
+
 def test_nesterov():
-    check(TypeError, ["nesterov is 1", "True or False"], nn.SGD, momentum=0.9, nesterov=1)
     check(ValueError, ["nesterov=True", "momentum=0", "0.9"], nn.SGD, nesterov=True)
 
 
@@ -166,7 +184,7 @@ FITTING = {
     "true epochs": (TypeError, {"epochs": True}, ["epochs is True"]),
     "no rows": (ValueError, {"batch_size": 0}, ["batch_size is 0", "at least 1"]),
     "text": (TypeError, {"batch_size": "32"}, ["batch_size is '32'", "whole number"]),
-    "optimizer": (ValueError, {"optimizer": "rmsprop"}, ["'rmsprop'", names(OPTIMIZERS)]),
+    "optimizer": (ValueError, {"optimizer": "lion"}, ["'lion'", names(OPTIMIZERS)]),
     "class": (TypeError, {"optimizer": nn.SGD}, ["class SGD", "SGD(learning_rate=0.1)"]),
     "number": (TypeError, {"optimizer": 0.1}, ["optimizer is 0.1", names(OPTIMIZERS)]),
     "shuffle": (TypeError, {"shuffle": 1}, ["shuffle is 1", "True or False"]),

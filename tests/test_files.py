@@ -21,6 +21,11 @@ OPTIMIZERS = {
     "momentum": nn.SGD(0.1, momentum=0.9),
     "nesterov": nn.SGD(0.1, momentum=0.5, nesterov=True),
     "adam": nn.Adam(0.01, beta1=0.8, beta2=0.99, epsilon=1e-6),
+    "amsgrad": nn.Adam(0.01, amsgrad=True),
+    "adamw": nn.AdamW(0.01, weight_decay=0.1),
+    "adagrad": nn.Adagrad(0.1),
+    "rmsprop": nn.RMSprop(rho=0.8, momentum=0.5),
+    "nadam": nn.Nadam(momentum_decay=0.01),
 }
 
 
@@ -322,7 +327,7 @@ WRONG = {
     "unknown dtype": top(dtype="float16"),
     "seed": top(seed=-1),
     "no seed": top(seed="x"),
-    "optimizer": optimizer(name="rmsprop"),
+    "optimizer": optimizer(name="lion"),
     "optimizer of no text": optimizer(name=["sgd"]),
     "optimizer as a text": top(optimizer="sgd"),
     "learning rate": optimizer(learning_rate=-1),
@@ -334,6 +339,12 @@ WRONG = {
     "step as a float": top(step=6.0),
     "huge step": top(step=2**64),
     "no step": without("step"),
+    "epoch": top(epoch=-1),
+    "rate factor": top(rate_factor=0),
+    "rate factor as a text": top(rate_factor="1"),
+    "batch size": top(batch_size=0),
+    "unknown schedule": optimizer(learning_rate={"name": "random", "start": 0.1}),
+    "a schedule's field": optimizer(learning_rate={"name": "step_decay", "start": -1}),
     "shuffle": top(shuffle=2**64),
     "shuffle as a text": top(shuffle="1"),
     "noise": top(noise=-1),

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nnfast as nn
 from nnfast import levels
-from nnfast.formulas import ACTIVATIONS, LOSSES, OPTIMIZERS, losses_for
+from nnfast.formulas import ACTIVATIONS, LOSSES, OPTIMIZERS
 from nnfast.range_test import LearningRateRange
-
-ENDINGS = [(name, loss) for name in ACTIVATIONS for loss in losses_for(name)]
 
 WITH_LEARNING_RATE = [name for name, kind in OPTIMIZERS.items() if hasattr(kind(), "learning_rate")]
 
@@ -76,7 +72,6 @@ def test_activations_refuse_other_shapes():
 # ---- input gradients ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", ENDINGS, ids="-".join)
 @pytest.mark.parametrize("hidden", ["tanh", "softmax"])
 def test_input_gradient_is_that_of_each_rows_own_loss(level, ending, hidden):
     net = make(ending, level, hidden=hidden)
@@ -149,9 +144,8 @@ def test_rules_of_training_are_no_part_of_it(level):
 # ---- gradient check -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", ENDINGS, ids="-".join)
-@pytest.mark.parametrize("hidden", ACTIVATIONS)
-def test_gradient_check_passes(level, ending, hidden, dtype):
+def test_gradient_check_passes(level, ending, dtype):
+    hidden = list(ACTIVATIONS)[sum(map(ord, "".join(ending))) % len(ACTIVATIONS)]
     net = make(ending, level, hidden=hidden, dtype=dtype, units=(3, 4))
     check = nn.gradient_check(net, *data(net, 6))
     assert check.ok, check
@@ -352,10 +346,3 @@ def test_the_range_test_is_drawn():
     assert len(ax.lines) == 3
     assert found.plot(ax) is ax
     pyplot.close("all")
-
-
-def test_the_page_about_it_runs(capsys):
-    page = Path(__file__).parents[1] / "docs" / "inspection.md"
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    exec("\n".join(blocks), {})
-    assert "(150, 8) (150, 3)" in capsys.readouterr().out

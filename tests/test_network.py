@@ -1,6 +1,7 @@
 """The public interface, line by line: building a network, its parameters, what it computes."""
 
 import math
+import statistics
 
 import numpy as np
 import pytest
@@ -11,8 +12,21 @@ from nnfast.formulas import ACTIVATIONS, LOSSES
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
 
 LEVELS, FASTEST = nn.levels.available(), nn.levels.resolve()
-PAIRED = {"sigmoid": "binary_cross_entropy", "softmax": "cross_entropy", "step": "perceptron"}
-SQUARED = {"mean_squared_error", "quadratic"}
+DEFAULT = {
+    "sigmoid": "binary_cross_entropy",
+    "softmax": "cross_entropy",
+    "step": "perceptron",
+    "exponential": "poisson",
+}
+OF_ANY = {"mean_squared_error", "quadratic", "mean_absolute_error", "huber", "log_cosh"}
+OF_SOME = {
+    "binary_cross_entropy": {"sigmoid"},
+    "cross_entropy": {"softmax"},
+    "categorical_focal": {"softmax"},
+    "perceptron": {"step"},
+    "poisson": {"exponential", "softplus", "relu", "sigmoid", "hard_sigmoid", "softmax"},
+    "hinge": {"linear", "tanh", "softsign", "symmetric_sigmoid"},
+}
 
 
 def numbers(rows, columns, seed=0):
@@ -106,14 +120,14 @@ def test_dense_is_a_value():
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_default_loss(activation):
     net = nn.Network([2, nn.Dense(3, activation)])
-    assert net.loss == PAIRED.get(activation, "mean_squared_error")
+    assert net.loss == DEFAULT.get(activation, "mean_squared_error")
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_losses_that_go_with_an_activation(activation, loss):
-    allowed = {PAIRED[activation]} if activation in PAIRED else set()
-    allowed |= set() if activation == "step" else SQUARED
+    allowed = {name for name, outputs in OF_SOME.items() if activation in outputs}
+    allowed |= set() if activation == "step" else OF_ANY
     layers = [2, nn.Dense(3, activation)]
     if loss in allowed:
         assert nn.Network(layers, loss=loss).loss == loss
@@ -315,6 +329,17 @@ BY_HAND = {
     "linear": lambda z: z,
     "softmax": lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True),
     "step": lambda z: (z > 0).astype(float),
+    "leaky_relu": lambda z: np.maximum(z, 0.01 * z),
+    "elu": lambda z: np.where(z > 0, z, np.exp(z) - 1),
+    "selu": lambda z: 1.0507009873554805 * np.where(z > 0, z, 1.6732632423543772 * (np.exp(z) - 1)),
+    "gelu": lambda z: z * np.vectorize(statistics.NormalDist().cdf)(z),
+    "gelu_tanh": lambda z: z / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (z + 0.044715 * z**3))),
+    "silu": lambda z: z / (1 + np.exp(-z)),
+    "softplus": lambda z: np.log(1 + np.exp(z)),
+    "softsign": lambda z: z / (1 + abs(z)),
+    "hard_sigmoid": lambda z: np.clip(z / 6 + 0.5, 0, 1),
+    "symmetric_sigmoid": lambda z: 2 / (1 + np.exp(-z)) - 1,
+    "exponential": np.exp,
 }
 
 
@@ -435,3 +460,43 @@ def test_threads_do_not_change_a_bit(threads, compiled_level):
         return losses, loss, [array.tobytes() for array in arrays]
 
     assert trained(1) == trained(2) == trained(3)
+
+
+# Signs as classes
+
+
+def hinge_network():
+    net = nn.Network([2, nn.Dense(1, "linear", bias=False)], loss="hinge", dtype="float64")
+    net.set_weights([([[1.0], [0.0]], None)])
+    return net
+
+
+def test_hinge_takes_signs_or_classes():
+    net, X = hinge_network(), np.array([[-0.5, 3], [2, 1], [0.25, 0], [-3, 0]])
+    expected = {"loss": pytest.approx((1.5 + 3 + 0.75 + 0) / 4), "accuracy": 0.5}
+    assert net.evaluate(X, [1, -1, 1, -1]) == expected
+    assert net.evaluate(X, [1, 0, 1, 0]) == expected
+    assert net.predict_classes(X).tolist() == [0, 1, 1, 0]
+
+
+def test_hinge_of_several_outputs_takes_labels():
+    net = nn.Network([2, nn.Dense(3, "tanh")], loss="hinge", seed=0, dtype="float64")
+    X = numbers(6, 2)
+    labels = [0, 1, 2, 2, 1, 0]
+    assert net.evaluate(X, labels) == net.evaluate(X, 2 * np.eye(3)[labels] - 1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "activation", "y", "sentence"),
+    [
+        ("hinge", "linear", [1, 0, -1], "or -1 and 1"),
+        ("hinge", "linear", [1, 0.5, 1], "or -1 and 1"),
+        ("poisson", "exponential", [1, 0, -1], "numbers from 0 up"),
+        ("categorical_focal", "softmax", [[0.5, 0.6]] * 3, "adds up to 1"),
+    ],
+)
+def test_targets_that_a_loss_does_not_take(loss, activation, y, sentence):
+    units = np.ndim(y)
+    net = nn.Network([2, nn.Dense(units, activation)], loss=loss)
+    with pytest.raises(ValueError, match=sentence):
+        net.evaluate(numbers(3, 2), y)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import nnfast as nn
-import nnfast.network
-from nnfast import training
+from nnfast import progress, training
 
 X = np.random.default_rng(1).standard_normal((7, 3))
 LABELS = [0, 1, 1, 0, 1, 0, 0]
@@ -149,7 +148,7 @@ def test_the_size_of_the_pieces_does_not_change_a_bit(level, dtype, optimizer, m
     """How many epochs a level gets at once depends on the clock; the result must not."""
     results = []
     for first, target in ((0, 0.0), (10**9, 1e9)):
-        monkeypatch.setattr(nnfast.network, "MULTIPLICATIONS", first)
+        monkeypatch.setattr(training, "MULTIPLICATIONS", first)
         monkeypatch.setattr(training.EpochClock, "TARGET", target)
         net = network(level=level, dtype=dtype)
         losses = net.fit(X, LABELS, epochs=40, batch_size=3, optimizer=optimizer)["loss"]
@@ -168,7 +167,7 @@ def test_the_size_of_the_pieces_does_not_change_a_bit(level, dtype, optimizer, m
 def test_pieces_of_a_training(monkeypatch, seconds, sizes):
     now = 0.0
     monkeypatch.setattr(training.time, "perf_counter", lambda: now)
-    clock, taken = training.EpochClock(30, first=1), []
+    clock, taken = training.EpochClock(30, first=1, most=30), []
     while size := clock.next():
         taken.append(size)
         now += seconds * size
@@ -257,14 +256,14 @@ def clock(monkeypatch):
     class Clock:
         now = 100.0
 
-    monkeypatch.setattr(training.time, "monotonic", lambda: Clock.now)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: Clock.now)
     return Clock
 
 
 @pytest.mark.parametrize("verbose", [0, "auto"])
 def test_silence(capfd, verbose, level, monkeypatch):
-    monkeypatch.setattr(training.Progress, "SILENCE", 0.0)
-    monkeypatch.setattr(training.Progress, "INTERVAL", 0.0)
+    monkeypatch.setattr(progress.Progress, "SILENCE", 0.0)
+    monkeypatch.setattr(progress.Progress, "INTERVAL", 0.0)
     network(level=level).fit(X, LABELS, epochs=50, verbose=verbose)
     assert capfd.readouterr() == ("", "")
 
@@ -285,11 +284,11 @@ def test_lines(capsys):
 
 
 def test_at_most_ten_lines_a_second(capsys, clock):
-    progress = training.Progress(2, 100)
+    line = progress.Progress(2, 100)
     for epoch in range(1, 101):
         clock.now += 0.03
-        progress.update(epoch, 0.5)
-    progress.close()
+        line.update(epoch, {"loss": 0.5})
+    line.close()
     lines = capsys.readouterr().out.splitlines()
     assert 20 <= len(lines) <= 30
     assert all(re.fullmatch(LINE, line) for line in lines)
@@ -298,10 +297,10 @@ def test_at_most_ten_lines_a_second(capsys, clock):
 
 
 def test_a_line_per_slow_epoch(capsys, clock):
-    progress = training.Progress(2, 3)
+    line = progress.Progress(2, 3)
     for epoch in range(1, 4):
         clock.now += 40
-        progress.update(epoch, 1 / 3)
+        line.update(epoch, {"loss": 1 / 3})
     assert capsys.readouterr().out.splitlines() == [
         "epoch 1/3 40s - 40s/epoch - loss 0.3333 - eta 1m20s",
         "epoch 2/3 1m20s - 40s/epoch - loss 0.3333 - eta 40s",
@@ -312,12 +311,12 @@ def test_a_line_per_slow_epoch(capsys, clock):
 @pytest.mark.parametrize("verbose", [1, "auto"])
 def test_one_line_that_is_rewritten(terminal, clock, verbose):
     stream = terminal()
-    progress = training.Progress(verbose, 4)
+    line = progress.Progress(verbose, 4)
     losses = [123456.789, 1e-7, 1, 0.25]
     for epoch, loss in enumerate(losses, start=1):
         clock.now += 0.6
-        progress.update(epoch, loss)
-    progress.close()
+        line.update(epoch, {"loss": loss})
+    line.close()
     written = stream.getvalue()
     first, *lines = written.split("\r")
     assert first == ""
@@ -339,7 +338,7 @@ def test_the_line_ends_with_the_training(terminal):
 
 def test_the_line_ends_with_an_interruption(terminal, monkeypatch):
     stream = terminal()
-    monkeypatch.setattr(training.Progress, "INTERVAL", 0.0)
+    monkeypatch.setattr(progress.Progress, "INTERVAL", 0.0)
 
     def interrupt(self, losses):
         self.size = 1
@@ -347,7 +346,7 @@ def test_the_line_ends_with_an_interruption(terminal, monkeypatch):
         if self.left == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(nnfast.network, "MULTIPLICATIONS", 0)
+    monkeypatch.setattr(training, "MULTIPLICATIONS", 0)
     monkeypatch.setattr(training.EpochClock, "done", interrupt)
     with pytest.raises(KeyboardInterrupt):
         network().fit(X, LABELS, epochs=3, verbose=1)
@@ -356,22 +355,22 @@ def test_the_line_ends_with_an_interruption(terminal, monkeypatch):
 
 def test_a_terminal_that_watches_for_half_a_second(terminal, clock):
     stream = terminal()
-    progress = training.Progress("auto", 1000)
+    line = progress.Progress("auto", 1000)
     for epoch in range(1, 10):
         clock.now += 0.05
-        progress.update(epoch, 1.0)
+        line.update(epoch, {"loss": 1.0})
     assert stream.getvalue() == ""
     clock.now += 0.1
-    progress.update(10, 1.0)
+    line.update(10, {"loss": 1.0})
     assert stream.getvalue().startswith("\repoch 10/1000 ")
 
 
 def test_a_notebook_watches_too(monkeypatch, clock):
     kind = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})
     monkeypatch.setattr(sys, "stdout", kind())
-    progress = training.Progress("auto", 2)
+    line = progress.Progress("auto", 2)
     clock.now += 1
-    progress.update(1, 1.0)
+    line.update(1, {"loss": 1.0})
     assert sys.stdout.getvalue().startswith("\repoch 1/2")
 
 
@@ -427,10 +426,10 @@ def test_a_stdout_that_fails_leaves_the_network_usable(monkeypatch):
     ],
 )
 def test_durations(capsys, clock, seconds, text):
-    progress = training.Progress(2, 1)
+    line = progress.Progress(2, 1)
     clock.now += seconds
-    progress.start = clock.now - seconds
-    progress.update(1, 1.0)
+    line.start = clock.now - seconds
+    line.update(1, {"loss": 1.0})
     assert capsys.readouterr().out.startswith(f"epoch 1/1 {text} - {text}/epoch")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from nnfast import SGD, Adam, Dense, Network
+from nnfast import SGD, Adagrad, Adam, AdamW, Dense, Nadam, Network, RMSprop
+from nnfast.formulas import ACTIVATIONS, losses_for
 
 ROWS, INPUTS = 50, 4
 NAMES = {"sigmoid": "logistic", "tanh": "tanh", "relu": "relu", "linear": "identity"}
@@ -221,24 +224,61 @@ def test_loss_and_gradient_of_torch(X, rng, output):
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "name", "options"),
-    [
-        (SGD(0.1), "SGD", {"lr": 0.1}),
-        (SGD(0.1, momentum=0.9), "SGD", {"lr": 0.1, "momentum": 0.9}),
-        (
-            SGD(0.1, momentum=0.9, nesterov=True),
-            "SGD",
-            {"lr": 0.1, "momentum": 0.9, "nesterov": True},
-        ),
-        (Adam(0.01), "Adam", {"lr": 0.01, "eps": 1e-7}),
-    ],
-    ids=["sgd", "momentum", "nesterov", "adam"],
-)
-@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
-def test_steps_of_torch(X, rng, output, optimizer, name, options):
-    """Twenty updates; with Nesterov's form the parameters of both stand at the point ahead."""
+@pytest.fixture
+def torch64():
+    """PyTorch with float64 as its default, which is the dtype of its NAdam's products."""
     torch = pytest.importorskip("torch")
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield torch
+    torch.set_default_dtype(before)
+
+
+TORCH_STEPS = {
+    "sgd": (SGD(0.1), "SGD", {"lr": 0.1}),
+    "momentum": (SGD(0.1, momentum=0.9), "SGD", {"lr": 0.1, "momentum": 0.9}),
+    "nesterov": (
+        SGD(0.1, momentum=0.9, nesterov=True),
+        "SGD",
+        {"lr": 0.1, "momentum": 0.9, "nesterov": True},
+    ),
+    "adam": (Adam(0.01), "Adam", {"lr": 0.01, "eps": 1e-7}),
+    "amsgrad": (
+        Adam(0.05, beta2=0.8, amsgrad=True),
+        "Adam",
+        {"lr": 0.05, "betas": (0.9, 0.8), "eps": 1e-7, "amsgrad": True},
+    ),
+    "adamw": (
+        AdamW(0.01, weight_decay=0.1),
+        "AdamW",
+        {"lr": 0.01, "weight_decay": 0.1, "eps": 1e-7},
+    ),
+    "adamw with amsgrad": (
+        AdamW(0.05, beta2=0.8, amsgrad=True),
+        "AdamW",
+        {"lr": 0.05, "betas": (0.9, 0.8), "eps": 1e-7, "amsgrad": True, "weight_decay": 0.01},
+    ),
+    "nadam": (Nadam(0.01), "NAdam", {"lr": 0.01, "eps": 1e-7}),
+    "nadam with decay": (
+        Nadam(0.01, momentum_decay=0.5),
+        "NAdam",
+        {"lr": 0.01, "eps": 1e-7, "momentum_decay": 0.5},
+    ),
+    "adagrad": (Adagrad(0.1), "Adagrad", {"lr": 0.1}),
+    "rmsprop": (RMSprop(0.01), "RMSprop", {"lr": 0.01, "alpha": 0.9, "eps": 1e-7}),
+    "rmsprop with momentum": (
+        RMSprop(0.01, rho=0.95, momentum=0.5),
+        "RMSprop",
+        {"lr": 0.01, "alpha": 0.95, "eps": 1e-7, "momentum": 0.5},
+    ),
+}
+
+
+@pytest.mark.parametrize(("optimizer", "name", "options"), TORCH_STEPS.values(), ids=TORCH_STEPS)
+@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
+def test_steps_of_torch(X, rng, torch64, output, optimizer, name, options):
+    """Twenty updates; with Nesterov's form the parameters of both stand at the point ahead."""
+    torch = torch64
     net, y = torch_problem(output, rng)
     witness = torch_network(torch, net.weights)
     descent = getattr(torch.optim, name)(witness.parameters(), **options)
@@ -250,3 +290,79 @@ def test_steps_of_torch(X, rng, output, optimizer, name, options):
         descent.step()
         net.fit(X, y, batch_size=None, optimizer=None if step else optimizer)
         np.testing.assert_allclose(net.parameters, from_torch(witness), rtol=0, atol=1e-10)
+
+
+def torch_activations(torch):
+    """PyTorch's, as far as it has them with nnfast's constants."""
+    nn = torch.nn
+    return {
+        "sigmoid": nn.Sigmoid(),
+        "tanh": nn.Tanh(),
+        "relu": nn.ReLU(),
+        "linear": nn.Identity(),
+        "softmax": nn.Softmax(dim=1),
+        "leaky_relu": nn.LeakyReLU(),
+        "elu": nn.ELU(),
+        "selu": nn.SELU(),
+        "gelu": nn.GELU(),
+        "gelu_tanh": nn.GELU(approximate="tanh"),
+        "silu": nn.SiLU(),
+        "softplus": nn.Softplus(threshold=1000),  # beyond its threshold it takes z
+        "softsign": nn.Softsign(),
+        # the backward pass of its Hardsigmoid takes 1/6 as a float32
+        "hard_sigmoid": lambda z: nn.ReLU6()(z + 3) / 6,
+        "symmetric_sigmoid": lambda z: torch.tanh(z / 2),
+        "exponential": torch.exp,
+    }
+
+
+def torch_value(torch, loss, a, y):
+    """The mean loss of outputs a; PyTorch has no log-cosh, and no focal loss of classes."""
+    outputs = a.shape[1]
+    nn = torch.nn
+    return {
+        "mean_squared_error": lambda: nn.MSELoss()(a, y),
+        "quadratic": lambda: 0.5 * outputs * nn.MSELoss()(a, y),
+        "mean_absolute_error": lambda: nn.L1Loss()(a, y),
+        "huber": lambda: nn.HuberLoss()(a, y),
+        "log_cosh": lambda: (a - y + nn.Softplus()(2 * (y - a)) - math.log(2)).mean(),
+        "binary_cross_entropy": lambda: outputs * nn.BCELoss()(a, y),
+        "cross_entropy": lambda: -(y * torch.log(a)).sum(dim=1).mean(),
+        "categorical_focal": lambda: -(y * (1 - a) ** 2 * torch.log(a)).sum(dim=1).mean(),
+        "poisson": lambda: outputs * nn.PoissonNLLLoss(log_input=False, eps=1e-30)(a, y),
+        "hinge": lambda: torch.clamp(1 - a * (2 * y - 1), min=0).mean(),
+    }[loss]()
+
+
+def torch_targets(loss, rng):
+    if loss in ("cross_entropy", "categorical_focal"):
+        return rng.dirichlet(np.ones(3), ROWS)
+    if loss == "hinge":
+        return rng.integers(0, 2, (ROWS, 3)) * 1.0
+    return rng.random((ROWS, 3)) * (1 if loss == "binary_cross_entropy" else 3)
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss"),
+    [(name, loss) for name in ACTIVATIONS if name != "step" for loss in losses_for(name)],
+)
+def test_activations_and_losses_of_torch(X, rng, activation, loss):
+    """Value and gradient, with the activation in both layers."""
+    torch = pytest.importorskip("torch")
+    layers = [INPUTS, Dense(6, activation), Dense(3, activation)]
+    net = Network(layers, loss=loss, dtype="float64", seed=0, bias_init="normal")
+    y = torch_targets(loss, rng)
+    f = torch_activations(torch)[activation]
+    weights = [
+        tuple(torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in pair)
+        for pair in net.weights
+    ]
+    a = torch.from_numpy(X)
+    for W, b in weights:
+        a = f(a @ W + b)
+    value = torch_value(torch, loss, a, torch.from_numpy(y))
+    value.backward()
+    expected = np.concatenate([v.grad.numpy().ravel() for pair in weights for v in pair])
+    loss_value, gradient = net.loss_and_gradient(X, y)
+    assert loss_value == pytest.approx(value.item(), rel=1e-12)
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-12 * abs(expected).max())

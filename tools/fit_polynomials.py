@@ -1,6 +1,7 @@
 """Fit the polynomials of `cpp/kernels/math.h` and print them with their error bounds.
 
-Near-minimax polynomials by Chebyshev interpolation, in 50-digit arithmetic. Needs mpmath.
+Near-minimax polynomials by Chebyshev interpolation, and by weighted least squares where the error
+counts less and less along the interval, in 50-digit arithmetic. Needs mpmath.
 """
 
 import mpmath
@@ -21,14 +22,48 @@ def log_tail(z):
     return (2 * mpmath.atanh(s) / s - 2) / z if z else mpmath.mpf(2) / 3
 
 
+def erf_tail(z):
+    """erf(x) / x - 1, with z = x^2, x in [0, 1]."""
+    if z < 1e-12:
+        return 2 / mpmath.sqrt(mpmath.pi) * (1 - z / 3 + z**2 / 10) - 1
+    x = mpmath.sqrt(z)
+    return mpmath.erf(x) / x - 1
+
+
+def log_erfc(x):
+    """An error here is one of erfc(x) times as much in erf x = 1 - exp(log erfc x)."""
+    return mpmath.log(mpmath.erfc(x))
+
+
+def weighted_fit(function, weight, interval, terms, nodes=200):
+    """Coefficients, and the largest weighted error at the Chebyshev nodes of the interval."""
+    low, high = map(mpmath.mpf, interval)
+    angles = [mpmath.pi * (i + 0.5) / nodes for i in range(nodes)]
+    places = [(low + high) / 2 + (high - low) / 2 * mpmath.cos(angle) for angle in angles]
+    weights = [weight(x) for x in places]
+    matrix = mpmath.matrix(
+        [[w * x**k for k in range(terms)] for x, w in zip(places, weights, strict=True)]
+    )
+    values = mpmath.matrix([w * function(x) for x, w in zip(places, weights, strict=True)])
+    coefficients, _ = mpmath.qr_solve(matrix, values)
+    return list(coefficients), mpmath.norm(matrix * coefficients - values, mpmath.inf)
+
+
 half_ln2 = mpmath.log(2) / 2
 largest_z = ((mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1)) ** 2
 
 for name, function, interval, reach in (
     ("exp", exp_tail, [-half_ln2, half_ln2], half_ln2**2),  # the tail is multiplied by r^2
     ("log", log_tail, [0, largest_z], largest_z),  # and here by z, relative to 2
+    ("erf", erf_tail, [0, 1], 1),
 ):
-    for dtype, terms in (("float", {"exp": 5, "log": 3}), ("double", {"exp": 10, "log": 7})):
-        coefficients, error = mpmath.chebyfit(function, interval, terms[name], error=True)
+    terms = {"exp": (5, 10), "log": (3, 7), "erf": (7, 12)}[name]
+    for dtype, count in zip(("float", "double"), terms, strict=True):
+        coefficients, error = mpmath.chebyfit(function, interval, count, error=True)
         print(f"{name} {dtype}: error {mpmath.nstr(error * reach, 3)}")
         print("   ", ", ".join(mpmath.nstr(c, 18) for c in reversed(coefficients)))
+
+for dtype, high, count in (("float", 4, 7), ("double", 6, 16)):
+    coefficients, error = weighted_fit(log_erfc, mpmath.erfc, [1, high], count)
+    print(f"log_erfc {dtype}: error {mpmath.nstr(error, 3)}")
+    print("   ", ", ".join(mpmath.nstr(c, 18) for c in coefficients))

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "losses.h"
+#include "tile.h"
 
 namespace nnfast::NNFAST_ISA {
 namespace {
@@ -42,6 +43,14 @@ NNFAST_INLINE void for_pieces(const B& block, F f) {
             f(Piece<T>{r * stride + c, 1, block.outputs - c}, r, c, j);
 }
 
+// The same numbers as one row where nothing lies between the rows: what is done to each of them
+// alone need not stop at their ends.
+template <class T, class B>
+NNFAST_INLINE B joined(const B& block) {
+    if (block.outputs == 1 || padded<T>(block.outputs) != block.stride) return block;
+    return {1, block.rows * block.stride, block.rows * block.stride, block.data};
+}
+
 // z minus the log-sum-exp of its row
 template <class T>
 NNFAST_INLINE void normalise_row(T* z, size_t outputs) {
@@ -59,13 +68,14 @@ void normalise(const Block<T>& z) {
     for (size_t r = 0; r < z.rows; ++r) normalise_row(z.data + r * z.stride, z.outputs);
 }
 
+// a = f(z), which may take the place of z; only those whose slope needs z leave it
 template <class T>
-void activate(int activation, Block<T> z) {
+void activate(int activation, Block<T> z, T* a) {
     if (activation == Activations::position<Softmax>) normalise(z);
     Activations::visit(activation, [&](auto f) {
         if constexpr (!Same<decltype(f), Linear>::value)
-            for_pieces<T>(z, [&](const Piece<T>& piece, size_t, size_t, size_t) {
-                piece.write(z.data, decltype(f)::template value<T>(piece.read(z.data)));
+            for_pieces<T>(joined<T>(z), [&](const Piece<T>& piece, size_t, size_t, size_t) {
+                piece.write(a, decltype(f)::template value<T>(piece.read(z.data)));
             });
     });
 }
@@ -85,18 +95,33 @@ void through_softmax(Block<const T> a, T* delta) {
     }
 }
 
+// dLoss/dz_i = s_i - a_i sum_j s_j with s = dLoss/dlog a
 template <class T>
-void through_activation(int activation, Block<const T> a, T* delta) {
-    if (activation == Activations::position<Softmax>) return through_softmax<T>(a, delta);
+void through_log_softmax(Block<const T> a, T* delta) {
+    for (size_t r = 0; r < a.rows; ++r) {
+        const T* row = a.data + r * a.stride;
+        T* d = delta + r * a.stride;
+        Sum<T> sum;
+        for (size_t c = 0, j = 0; c < a.outputs; c += lanes<T>, ++j) sum.add(j, load(d + c));
+        const Vec<T> total = fill(sum.total());
+        for (size_t c = 0; c < a.outputs; c += lanes<T>)
+            store(d + c, keep_first<T>(load(d + c) - load(row + c) * total, a.outputs - c));
+    }
+}
+
+template <class T>
+void through_activation(int activation, Block<const T> known, T* delta) {
+    if (activation == Activations::position<Softmax>) return through_softmax<T>(known, delta);
     Activations::visit(activation, [&](auto f) {
         if constexpr (!Same<decltype(f), Linear>::value)
-            for_pieces<T>(a, [&](const Piece<T>& piece, size_t, size_t, size_t) {
-                const Vec<T> slope = decltype(f)::template slope<T>(piece.read(a.data));
+            for_pieces<T>(joined<T>(known), [&](const Piece<T>& piece, size_t, size_t, size_t) {
+                const Vec<T> slope = decltype(f)::template slope<T>(piece.read(known.data));
                 piece.write(delta, piece.read(delta) * slope);
             });
     });
 }
 
+// The loss, and delta, of an output whose slope is found from a, or of a pair
 template <class L, class F, class T>
 T loss_of(Block<T> z, const T* const* y, const T* weights, T scale, T* delta) {
     if constexpr (Same<F, Softmax>::value) normalise(z);
@@ -114,7 +139,7 @@ T loss_of(Block<T> z, const T* const* y, const T* weights, T scale, T* delta) {
         const Vec<T> logit = piece.read(z.data);
         const Vec<T> a = F::template value<T>(logit);
         Vec<T> value = L::template value<T>(logit, a, target);
-        Vec<T> d = L::template delta<T>(a, target) * fill(factor);
+        Vec<T> d = L::template delta<T>(logit, a, target) * fill(factor);
         if (weights) {
             const Vec<T> weight =
                 piece.stride == 1 ? fill(weights[row]) : load_first(weights + row, piece.count);
@@ -122,15 +147,36 @@ T loss_of(Block<T> z, const T* const* y, const T* weights, T scale, T* delta) {
             d = d * weight;
         }
         sum.add(j, keep_first<T>(value, piece.count));
-        if constexpr (Same<typename L::Paired, Unpaired>::value && !Same<F, Softmax>::value)
-            d = d * F::template slope<T>(a);
+        if constexpr (Same<typename L::Paired, Unpaired>::value) d = d * F::template slope<T>(a);
         piece.write(delta, keep_first<T>(d, piece.count));
-        if constexpr (Same<typename L::Paired, Unpaired>::value && Same<F, Softmax>::value)
-            piece.write(z.data, a);
+        if constexpr (L::logarithmic) piece.write(z.data, a);
     });
-    if constexpr (Same<typename L::Paired, Unpaired>::value && Same<F, Softmax>::value)
-        through_softmax<T>({z.rows, z.outputs, z.stride, z.data}, delta);
+    if constexpr (L::logarithmic)
+        through_log_softmax<T>({z.rows, z.outputs, z.stride, z.data}, delta);
     return L::mean ? sum.total() / T(z.outputs) : sum.total();
+}
+
+// Usual outputs are taken in one go. The others are rare, and kernels for all of them with all
+// losses would be many: a, the loss of a, and the slope, one after the other.
+using UsualOutputs = List<Sigmoid, Tanh, ReLU, Linear>;
+
+template <class L, class T>
+T unpaired_loss(int activation, Block<T> z, const T* const* y, const T* weights, T scale,
+                T* delta) {
+    T total = 0;
+    bool usual = false;
+    Activations::visit(activation, [&](auto f) {
+        if constexpr (UsualOutputs::position<decltype(f)> >= 0) {
+            total = loss_of<L, decltype(f)>(z, y, weights, scale, delta);
+            usual = true;
+        }
+    });
+    if (usual) return total;
+    const Block<T> a{z.rows, z.outputs, z.stride, needs_z(activation) ? delta : z.data};
+    activate(activation, z, a.data);
+    total = loss_of<L, Linear>(a, y, weights, scale, delta);
+    through_activation<T>(activation, {z.rows, z.outputs, z.stride, z.data}, delta);
+    return total;
 }
 
 template <class T>
@@ -141,9 +187,7 @@ T loss(int loss, int activation, Block<T> z, const T* const* y, const T* weights
         using L = decltype(l);
         using Paired = typename L::Paired;
         if constexpr (Same<Paired, Unpaired>::value)
-            Activations::visit(activation, [&](auto f) {
-                total = loss_of<L, decltype(f)>(z, y, weights, scale, delta);
-            });
+            total = unpaired_loss<L>(activation, z, y, weights, scale, delta);
         else
             total = loss_of<L, Paired>(z, y, weights, scale, delta);
     });

@@ -3,6 +3,7 @@
 
 #include "../kernels.h"
 #include "tile.h"
+#include "transpose.h"
 
 namespace nnfast::NNFAST_ISA {
 namespace {
@@ -53,7 +54,7 @@ __attribute__((noinline)) void product_tile(const Product<T>& p, size_t first, s
         load_tile<T, R, N>(sum, z, p.z_stride);
     else
         load_tile<T, R, N>(sum, p.biased ? w + p.inputs * N * lanes<T> : nullptr, 0);
-    in_steps(from, to, ahead, [&](size_t k) {
+    in_steps(from, to, ahead, [&](size_t k) NNFAST_INLINE_LAMBDA {
         const size_t i = sparse ? list[k] : k;
         Vec<T> v[N];
         NNFAST_UNROLL
@@ -65,7 +66,7 @@ __attribute__((noinline)) void product_tile(const Product<T>& p, size_t first, s
             for (size_t n = 0; n < N; ++n) sum[r][n] = fma(factor, v[n], sum[r][n]);
         }
     });
-    store_tile<T, R, N>(sum, z, p.z_stride);
+    store_tile<T, R, N>(sum, opaque(z), p.z_stride);
 }
 
 // Rows of W that are taken at a time: of a panel of these, and of x, as much as stays in the
@@ -83,9 +84,11 @@ void dense_product(const Product<T>& p) {
             const T* w = p.w + panel_row<T, N>(column, p.w_rows, 0);
             // each tile fetches its share of these rows of the next panel
             const auto* next = reinterpret_cast<const char*>(w) + p.w_rows * row + from * row;
+            const double share = double(row) / double(p.rows);  // of a row of W, for a row of x
             for_tiles<N>(p.rows, [&](size_t first, auto r) {
                 constexpr size_t R = decltype(r)::value;
-                const Ahead ahead{next + (to - from) * row * first / p.rows, R * row / p.rows};
+                const Ahead ahead{next + size_t(double((to - from) * first) * share),
+                                  size_t(R * share)};
                 product_tile<T, R, N, false>(p, first, column, w, from, to, nullptr, ahead);
             });
         });
@@ -115,8 +118,29 @@ void sparse_product(const Product<T>& p) {
     });
 }
 
+// One column of z: a lane is a row, for in a tile the other lanes of the column's vector would
+// idle.
+template <class T>
+void column_product(const Product<T>& p) {
+    constexpr size_t L = lanes<T>;
+    for (size_t first = 0; first < p.rows; first += L) {
+        const size_t rows = p.rows - first < L ? p.rows - first : L;
+        Vec<T> sum = p.biased ? fill(p.w[p.inputs * L]) : Vec<T>{};
+        for (size_t from = 0; from < p.inputs; from += L) {
+            const size_t inputs = p.inputs - from < L ? p.inputs - from : L;
+            T x[L * L];  // transposed
+            transpose_square<T>([&](size_t r) { return p.x[first + r] + from; }, rows, x, L,
+                                inputs);
+            for (size_t i = 0; i < inputs; ++i)
+                sum = fma(load(x + i * L), fill(p.w[(from + i) * L]), sum);
+        }
+        for (size_t r = 0; r < rows; ++r) p.z[(first + r) * p.z_stride] = sum[r];
+    }
+}
+
 template <class T>
 void product(const Product<T>& p) {
+    if (p.columns == 1) return column_product(p);
     p.active.lists ? sparse_product(p) : dense_product(p);
 }
 

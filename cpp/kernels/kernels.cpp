@@ -3,6 +3,7 @@
 // This folder is compiled once per instruction set, and nothing else is. All of it lies in an
 // unnamed namespace and uses no standard library code, so that no function compiled for one
 // processor can be merged by the linker with the same function compiled for another.
+#include "dot_product.h"
 #include "forward_product.h"
 #include "registers.h"
 #include "row.h"
@@ -50,7 +51,7 @@ void step(const Update<T>& update, size_t n, const T* gradient, T* p, T* const* 
     update_block(g, 0, n, gradient, false);
 }
 
-constexpr const char* functions[] = {"exp", "log", "log1p", "sigmoid", "tanh"};
+constexpr const char* functions[] = {"exp", "log", "log1p", "sigmoid", "tanh", "expm1", "erf"};
 
 template <class T>
 void evaluate(int function, size_t n, const T* x, T* y) {
@@ -60,7 +61,9 @@ void evaluate(int function, size_t n, const T* x, T* y) {
                          : function == 1 ? log<T>(v)
                          : function == 2 ? log1p<T>(v)
                          : function == 3 ? sigmoid<T>(v)
-                                         : tanh<T>(v);
+                         : function == 4 ? tanh<T>(v)
+                         : function == 5 ? expm1<T>(v)
+                                         : erf<T>(v);
         store_first(y + i, f, n - i);
     }
 }
@@ -75,9 +78,11 @@ constexpr Kernels<T> kernels = {
     weight_gradient<T>,
     transpose<T>,
     dot_product<T>,
+    needs_z,
     activate<T>,
     through_activation<T>,
     loss<T>,
+    curvature<T>,
     find_optimizer,
     slots,
     prepare<T>,

@@ -1,5 +1,5 @@
-// exp, expm1, log, log1p, sigmoid and tanh of a vector, at most 4 ulp from the true value for every
-// argument, subnormal results included. The polynomials come from tools/fit_polynomials.py.
+// exp, expm1, log, log1p, erf, sigmoid and tanh of a vector, at most 4 ulp from the true value for
+// every argument, subnormal results included. The polynomials come from tools/fit_polynomials.py.
 #pragma once
 
 #include "vector.h"
@@ -20,6 +20,7 @@ struct Constants<float> {
     static constexpr float exp_min = -104.0f, exp_max = 89.0f;  // beyond: 0 and infinity
     static constexpr float exp_normal = 87.0f;                  // up to here results are normal
     static constexpr float tanh_max = 10.0f;                    // beyond: 1
+    static constexpr float erf_max = 4.0f;                      // beyond: 1
     static constexpr float sqrt_half = 0x1.6a09e6p-1f, two_to_mantissa = 0x1p23f;
     static constexpr float subnormal_scale = 0x1p24f;
     static constexpr float log_of_subnormal_scale = 0x1.0a2b24p+4f;
@@ -31,6 +32,15 @@ struct Constants<float> {
     // |error| < 2.8e-9 of log
     static constexpr float log_tail[] = {0.66666685039575855f, 0.399887805660219819f,
                                          0.295799493919727847f};
+    // |error| < 1.3e-9 of x, and < 1.2e-9
+    static constexpr float erf_tail[] = {0.128379165848350946f,    -0.37612626666720331f,
+                                         0.112835947151602177f,    -0.0268542120106264124f,
+                                         0.00518908742343397399f,  -0.000801686428716586953f,
+                                         0.0000787587506268548834f};
+    static constexpr float log_erfc[] = {-0.000341962343413269467f, -1.12708892349683028f,
+                                         -0.638142486415376311f,    -0.103111456634110395f,
+                                         0.0218417071154498111f,    -0.00294894594954756593f,
+                                         0.000186551709599086405f};
 };
 
 template <>
@@ -40,7 +50,7 @@ struct Constants<double> {
     static constexpr double log2e = 0x1.71547652b82fep0;
     static constexpr double ln2_high = 0x1.62e42fefa3800p-1, ln2_low = 0x1.ef35793c76730p-45;
     static constexpr double exp_min = -746.0, exp_max = 710.0, exp_normal = 708.0;
-    static constexpr double tanh_max = 20.0;
+    static constexpr double tanh_max = 20.0, erf_max = 6.0;
     static constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1, two_to_mantissa = 0x1p52;
     static constexpr double subnormal_scale = 0x1p54;
     static constexpr double log_of_subnormal_scale = 0x1.2b708872320e2p+5;
@@ -56,6 +66,19 @@ struct Constants<double> {
     static constexpr double log_tail[] = {
         0.666666666666666969, 0.399999999998995045, 0.285714286259754849, 0.222222111347950799,
         0.181828891252617221, 0.153317216005560413, 0.146164496850434059};
+    // |error| < 7.4e-18 of x, and < 1.3e-16
+    static constexpr double erf_tail[] = {
+        0.128379167095512567,    -0.376126389031835404,     0.112837916709450063,
+        -0.0268661706432377704,  0.00522397760711642273,    -0.000854832597538969208,
+        0.000120552949048397079, -0.0000149247369074196603, 1.64474247033173624e-6,
+        -1.62084838018717059e-7, 1.37200645467776856e-8,    -7.79589882700214224e-10};
+    static constexpr double log_erfc[] = {
+        -1.89531908833689935e-6,  -1.12836114396703822,    -0.636699428219551363,
+        -0.102555389456629295,    0.018719474990315113,    0.000772486150923048452,
+        -0.00228198542813867894,  0.00105674376119924182,  -0.000309909682364865292,
+        0.0000637466568110946421, -8.89665449591951731e-6, 6.85768882804944469e-7,
+        9.14667745130709045e-9,   -8.50230585287541186e-9, 8.52552245982172971e-10,
+        -3.09975212155992133e-11};
 };
 
 // c[0] + c[1] x + c[2] x² + ..., in Estrin's order: pairs, then pairs of pairs.
@@ -81,12 +104,13 @@ NNFAST_INLINE Vec<T> polynomial(const T (&c)[n], Vec<T> x) {
     return polynomial<T, n>(c, powers);
 }
 
-// x = k ln 2 + r, |r| <= ln 2 / 2: returns e^r - 1, and k as an integer in the lanes.
+// x = k ln 2 + r, |r| <= ln 2 / 2: returns e^r - 1, and k in the low bits of the lanes, above which
+// stand those of `round`.
 template <class T>
 NNFAST_INLINE Vec<T> reduced_expm1(Vec<T> x, IntVec<T>& k) {
     using C = Constants<T>;
     const Vec<T> shifted = fma(x, fill(C::log2e), fill(C::round));
-    k = (IntVec<T>)shifted - (IntVec<T>)fill(C::round);
+    k = (IntVec<T>)shifted;
     const Vec<T> rounded = shifted - fill(C::round);
     const Vec<T> r = fma(rounded, fill(-C::ln2_low), fma(rounded, fill(-C::ln2_high), x));
     return fma(r * r, polynomial<T>(C::exp_tail, r), r);
@@ -107,7 +131,7 @@ __attribute__((noinline)) Vec<T> exp_of_extremes(Vec<T> x) {
     x = select<T>(x > fill(C::exp_max), fill(C::exp_max), x);  // and stays
     IntVec<T> k;
     const Vec<T> e = fill(T(1)) + reduced_expm1<T>(x, k);
-    const UIntVec<T> biased = (UIntVec<T>)(k + 2 * C::bias);
+    const UIntVec<T> biased = (UIntVec<T>)(k - (IntVec<T>)fill(C::round) + 2 * C::bias);
     const UIntVec<T> half = biased >> 1;
     const Vec<T> first = (Vec<T>)(half << C::mantissa);
     const Vec<T> second = (Vec<T>)((biased - half) << C::mantissa);
@@ -122,37 +146,63 @@ NNFAST_INLINE Vec<T> exp(Vec<T> x) {
     return scaled<T>(e, k);
 }
 
-// 1 / (1 + e^-z): one exp of -|z|, one division, no overflow, no cancellation on either side.
-// 1 + e^-|z| is rounded from 2^k (e^r - 1) + (2^k + 1), which is ready before e^-|z| is.
+// |v| with the sign of z
 template <class T>
-NNFAST_INLINE Vec<T> sigmoid(Vec<T> z) {
-    using C = Constants<T>;
-    const Vec<T> one = fill(T(1)), x = abs<T>(z);
-    IntVec<T> k;
-    const Vec<T> q = reduced_expm1<T>(-x, k), power = scaled<T>(one, k);
-    Vec<T> e = scaled<T>(one + q, k), sum = fma(power, q, power + one);
-    if (!all_at_most(x, fill(C::exp_normal))) {
-        const IntVec<T> normal = x <= fill(C::exp_normal);
-        e = select<T>(normal, e, exp_of_extremes<T>(-x));
-        sum = select<T>(normal, sum, one + e);
-    }
-    return select<T>(z < Vec<T>{}, e, one) / sum;
+NNFAST_INLINE Vec<T> with_sign(Vec<T> v, Vec<T> z) {
+    const IntVec<T> sign = (IntVec<T>)fill(T(-0.0));
+    return (Vec<T>)((IntVec<T>)abs<T>(v) | ((IntVec<T>)z & sign));
 }
 
-// tanh |z| = -t / (t + 2) with t = expm1(-2 |z|) = 2^k (e^r - 1) + (2^k - 1)
+// v, but at least `low` and at most `high`; a NaN stays
+template <class T>
+NNFAST_INLINE Vec<T> clip(Vec<T> v, T low, T high) {
+    v = select<T>(v < fill(low), fill(low), v);
+    return select<T>(v > fill(high), fill(high), v);
+}
+
+// 1 / (1 + e^-z) has no cancellation on either side, and none of its parts overflows where e^|z| is
+// a normal number. 1 + e^-z is rounded from 2^k (e^r - 1) + (2^k + 1), which is ready before e^-z.
+template <class T>
+NNFAST_INLINE Vec<T> sigmoid_of_normal(Vec<T> z) {
+    const Vec<T> one = fill(T(1));
+    IntVec<T> k;
+    const Vec<T> q = reduced_expm1<T>(-z, k), power = scaled<T>(one, k);
+    return one / fma(power, q, power + one);
+}
+
+template <class T>
+__attribute__((noinline)) Vec<T> sigmoid_of_extremes(Vec<T> z) {
+    const Vec<T> one = fill(T(1)), x = abs<T>(z), e = exp_of_extremes<T>(-x);
+    const Vec<T> y = select<T>(z < Vec<T>{}, e, one) / (one + e);
+    return select<T>(x <= fill(Constants<T>::exp_normal), sigmoid_of_normal<T>(z), y);
+}
+
+template <class T>
+NNFAST_INLINE Vec<T> sigmoid(Vec<T> z) {
+    const bool normal = all_at_most(abs<T>(z), fill(Constants<T>::exp_normal));
+    return normal ? sigmoid_of_normal<T>(z) : sigmoid_of_extremes<T>(z);
+}
+
+// 2^k (e^r - 1) + (2^k - 1), where 2^k is a normal number
+template <class T>
+NNFAST_INLINE Vec<T> expm1_of_normal(Vec<T> x) {
+    IntVec<T> k;
+    const Vec<T> q = reduced_expm1<T>(x, k);
+    const Vec<T> scale = scaled<T>(fill(T(1)), k);
+    return fma(scale, q, scale - fill(T(1)));
+}
+
+// e^x - 1 for x <= 0
+template <class T>
+NNFAST_INLINE Vec<T> expm1(Vec<T> x) {
+    return expm1_of_normal<T>(larger(fill(T(-2) * Constants<T>::tanh_max), x));  // below: -1
+}
+
+// tanh -|z| = t / (t + 2) with t = expm1(-2 |z|)
 template <class T>
 NNFAST_INLINE Vec<T> tanh(Vec<T> z) {
-    using C = Constants<T>;
-    Vec<T> x = abs<T>(z);
-    if (!all_at_most(x, fill(C::tanh_max)))
-        x = select<T>(x > fill(C::tanh_max), fill(C::tanh_max), x);
-    IntVec<T> k;
-    const Vec<T> q = reduced_expm1<T>(T(-2) * x, k);
-    const Vec<T> scale = scaled<T>(fill(T(1)), k);
-    const Vec<T> t = fma(scale, q, scale - fill(T(1)));
-    const Vec<T> y = -t / (t + fill(T(2)));
-    const IntVec<T> sign = (IntVec<T>)fill(T(-0.0));
-    return (Vec<T>)((IntVec<T>)abs<T>(y) | ((IntVec<T>)z & sign));
+    const Vec<T> t = expm1<T>(T(-2) * abs<T>(z));
+    return with_sign<T>(t / (t + fill(T(2))), z);
 }
 
 // x = 2^k m, m in [sqrt(1/2), sqrt(2)): log x = k ln 2 + log m, with f = m - 1, s = f / (2 + f) and
@@ -198,12 +248,22 @@ NNFAST_INLINE Vec<T> log(Vec<T> x) {
     return normal ? log_of_normal<T>(x) : log_of_extremes<T>(x);
 }
 
-// log(1 + e) for e >= 0; the second term is what the rounding of 1 + e lost
+// log(1 + e) for e >= -1/2; the second term is what the rounding of 1 + e lost
 template <class T>
 NNFAST_INLINE Vec<T> log1p(Vec<T> e) {
     const Vec<T> u = fill(T(1)) + e;
     const Vec<T> lost = (e - (u - fill(T(1)))) / u;
     return log<T>(u) + select<T>(u <= fill(Constants<T>::largest), lost, Vec<T>{});
+}
+
+// x + x P(x²) up to |x| = 1, 1 - e^Q(|x|) with Q = log erfc beyond
+template <class T>
+NNFAST_INLINE Vec<T> erf(Vec<T> x) {
+    using C = Constants<T>;
+    const Vec<T> a = clip<T>(abs<T>(x), T(0), C::erf_max);
+    const Vec<T> near = fma(a, polynomial<T>(C::erf_tail, a * a), a);
+    const Vec<T> far = fill(T(1)) - exp<T>(polynomial<T>(C::log_erfc, a));
+    return with_sign<T>(select<T>(a < fill(T(1)), near, far), x);
 }
 
 }  // namespace

@@ -11,6 +11,37 @@ namespace {
 
 constexpr size_t most_units = 4;
 
+// What is unrolled here, with each other: no softmax, no slope that needs z
+using RegisterActivations = List<Sigmoid, Tanh, ReLU, Linear, Step>;
+using RegisterLosses = List<MeanSquaredError, Quadratic, BinaryCrossEntropy, Perceptron>;
+
+// Where a network's formulas stand in these lists; -1 for one that does not
+struct RegisterFormulas {
+    int hidden = -1, top = -1, loss = -1;
+
+    explicit RegisterFormulas(const FlatNetwork& net) {
+        const auto find = [](int activation, int& position) {
+            Activations::visit(
+                activation, [&](auto f) { position = RegisterActivations::position<decltype(f)>; });
+        };
+        find(net.layers[0].activation, hidden);
+        find(net.layers[1].activation, top);
+        Losses::visit(net.loss, [&](auto l) { loss = RegisterLosses::position<decltype(l)>; });
+    }
+
+    // f(loss, output activation)
+    template <class F>
+    NNFAST_INLINE void visit_loss(F f) const {
+        RegisterLosses::visit(loss, [&](auto l) {
+            using Paired = typename decltype(l)::Paired;
+            if constexpr (Same<Paired, Unpaired>::value)
+                RegisterActivations::visit(top, [&](auto output) { f(l, output); });
+            else
+                f(l, Paired{});
+        });
+    }
+};
+
 // The same answer on every instruction set, for other networks take a way with other rounding.
 template <class T>
 bool fits_registers(const TinyTask<T>& t) {
@@ -18,8 +49,9 @@ bool fits_registers(const TinyTask<T>& t) {
     for (size_t k = 0; k < 2; ++k) {
         const FlatLayer& layer = t.net.layers[k];
         if (layer.inputs > most_units || layer.outputs > most_units) return false;
-        if (layer.activation == Activations::position<Softmax>) return false;
     }
+    const RegisterFormulas formulas(t.net);
+    if (formulas.hidden < 0 || formulas.top < 0 || formulas.loss < 0) return false;
     return t.optimizer == Optimizers::position<GradientDescent>;
 }
 
@@ -84,30 +116,23 @@ NNFAST_INLINE void spread(Vec<T> v, Vec<T>* lanes_of_v) {
 }
 
 template <class T>
-NNFAST_INLINE Vec<T> row_delta(const TinyTask<T>& t, Vec<T> z, Vec<T> y, Vec<T>& loss) {
-    const FlatLayer& top = t.net.layers[1];
+NNFAST_INLINE Vec<T> row_delta(const RegisterFormulas& formulas, const FlatLayer& top, Vec<T> z,
+                               Vec<T> y, Vec<T>& loss) {
     Vec<T> delta{};
-    Losses::visit(t.net.loss, [&](auto l) {
+    formulas.visit_loss([&](auto l, auto f) {
         using L = decltype(l);
-        constexpr bool unpaired = Same<typename L::Paired, Unpaired>::value;
+        using F = decltype(f);
         const T factor = L::mean ? T(1) / T(top.outputs) : T(1);
-        const auto apply = [&](auto f) {
-            using F = decltype(f);
-            const Vec<T> a = F::template value<T>(z);
-            loss = L::template value<T>(z, a, y);
-            delta = L::template delta<T>(a, y);
-            if constexpr (!unpaired) {
-                delta = delta * fill(factor);
-            } else if (top.outputs != 3) {  // a power of two: the same bits in any order
-                delta = delta * (F::template slope<T>(a) * fill(factor));
-            } else {
-                delta = delta * fill(factor) * F::template slope<T>(a);
-            }
-        };
-        if constexpr (unpaired)
-            Activations::visit(top.activation, apply);
-        else
-            apply(typename L::Paired{});
+        const Vec<T> a = F::template value<T>(z);
+        loss = L::template value<T>(z, a, y);
+        delta = L::template delta<T>(z, a, y);
+        if constexpr (!Same<typename L::Paired, Unpaired>::value) {
+            delta = delta * fill(factor);
+        } else if (top.outputs != 3) {  // a power of two: the same bits in any order
+            delta = delta * (F::template slope<T>(a) * fill(factor));
+        } else {
+            delta = delta * fill(factor) * F::template slope<T>(a);
+        }
     });
     return keep_first<T>(delta, top.outputs);
 }
@@ -115,6 +140,7 @@ NNFAST_INLINE Vec<T> row_delta(const TinyTask<T>& t, Vec<T> z, Vec<T> y, Vec<T>&
 template <class T>
 void register_epochs(const TinyTask<T>& t) {
     const FlatLayer &hidden = t.net.layers[0], &top = t.net.layers[1];
+    const RegisterFormulas formulas(t.net);
     RegisterLayer<T> first(hidden, t.p), second(top, t.p);
     Vec<T> transposed[most_units];  // the second layer's W^T (outputs, inputs)
     for (size_t o = 0; o < most_units; ++o) {
@@ -140,14 +166,14 @@ void register_epochs(const TinyTask<T>& t) {
 
             Vec<T> z = first.forward(hidden.inputs, x);
             Vec<T> out{}, slope{};
-            Activations::visit(hidden.activation, [&](auto f) {
+            RegisterActivations::visit(formulas.hidden, [&](auto f) {
                 out = decltype(f)::template value<T>(z);
                 slope = decltype(f)::template slope<T>(out);
             });
             spread<T>(out, a);
             z = second.forward(top.inputs, a);
             Vec<T> losses{};
-            const Vec<T> delta = row_delta<T>(t, z, y, losses);
+            const Vec<T> delta = row_delta<T>(formulas, top, z, y, losses);
             spread<T>(delta, d);
             const Vec<T> below = weighted_sum<T>(Vec<T>{}, top.outputs, transposed, d) * slope;
 
@@ -177,7 +203,7 @@ template <class T, size_t H>
 class RegisterBatch {
 public:
     NNFAST_INLINE explicit RegisterBatch(const TinyTask<T>& task)
-        : t(task), hidden(t.net.layers[0]), top(t.net.layers[1]) {
+        : t(task), hidden(t.net.layers[0]), top(t.net.layers[1]), formulas(t.net) {
         each_parameter([](T& own, T& users) { own = users; });
         double factors[most_factors] = {};
         GradientDescent::factors(t.hyperparameters, t.step, factors);
@@ -204,7 +230,7 @@ public:
             for_units(hidden.inputs, [&](size_t i) { z = fma(fill(p[w1 + i][h]), x[i], z); });
             a[h] = z;
         });
-        Activations::visit(hidden.activation, [&](auto f) {
+        RegisterActivations::visit(formulas.hidden, [&](auto f) {
             for_hidden([&](size_t h) {
                 a[h] = decltype(f)::template value<T>(a[h]);
                 slope[h] = decltype(f)::template slope<T>(a[h]);
@@ -216,8 +242,14 @@ public:
                       [&](size_t h) { out[o] = fma(fill(p[w2 + o][h]), a[h], out[o]); });
         });
         const T scale = T(1) / static_cast<T>(count);
+        Vec<T> losses{};
+        formulas.visit_loss([&](auto l, auto f) {
+            using L = decltype(l);
+            using F = decltype(f);
+            losses = tiny_loss_of<L, F>(top, out, y, count, scale, delta);
+        });
         Sum<T> loss;
-        loss.add(0, tiny_loss<T>(t.net.loss, top, out, y, count, scale, delta));
+        loss.add(0, losses);
 
         for_hidden([&](size_t h) {
             Vec<T> below{};
@@ -236,8 +268,8 @@ public:
         NNFAST_UNROLL
         for (size_t row = 0; row < rows; row += lanes<T> / most_units) {
             if (!used[row]) continue;
-            Vec<T> v = load(p[row]), none{};
-            GradientDescent::update<T>(factor, fold<T>(g + row * most_units), v, none, none);
+            Vec<T> v = load(p[row]);
+            GradientDescent::update<T>(factor, fold<T>(g + row * most_units), v, nullptr);
             store(p[row], v);
         }
         return loss.total();
@@ -282,6 +314,7 @@ private:
 
     const TinyTask<T>& t;
     const FlatLayer &hidden, &top;
+    const RegisterFormulas formulas;
     alignas(64) T p[rows][most_units] = {};
     Vec<T> g[rows * most_units] = {};  // gradient of each sample; no unit, no gradient
     T factor[most_factors] = {};

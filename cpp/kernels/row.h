@@ -53,7 +53,7 @@ bool forward_row(const FlatNetwork& net, const T* p, const T* x, T* room, T* y) 
         for_panels<T, row_vectors>(padded<T>(layer.outputs), [&](size_t column, auto n) {
             row_product<T, decltype(n)::value>(layer, p, x, column, z);
         });
-        activate<T>(layer.activation, {1, layer.outputs, 0, z});
+        activate<T>(layer.activation, {1, layer.outputs, 0, z}, z);
         x = z;
         z += padded<T>(layer.outputs);
     }

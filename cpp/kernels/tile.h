@@ -95,7 +95,7 @@ struct Ahead {
     size_t step;  // bytes
 };
 
-// f(k) for from <= k < to
+// f(k) for from <= k < to; f is inlined, or its sums would leave their registers
 template <class F>
 NNFAST_INLINE void in_steps(size_t from, size_t to, Ahead ahead, F f) {
     size_t k = from;

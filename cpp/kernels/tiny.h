@@ -10,10 +10,12 @@
 namespace nnfast::NNFAST_ISA {
 namespace {
 
-// A training's memory: a and delta of all units, targets, and the gradient with one sum per lane
+// A training's memory: a, z where it is needed, and delta of all units, targets, and the gradient
+// with one sum per lane
 template <class T>
 struct TinyRoom {
     Vec<T>* a;      // inputs, then the units of each layer
+    Vec<T>* z;      // the same places
     Vec<T>* delta;  // the same places
     Vec<T>* y;
     T* gradient;  // 64 bytes a parameter
@@ -41,58 +43,71 @@ NNFAST_INLINE void tiny_product(const FlatLayer& layer, const T* p, const Vec<T>
     }
 }
 
+// a = f(z), which may take the place of z
 template <class T>
-NNFAST_INLINE void tiny_activate(const FlatLayer& layer, Vec<T>* z) {
+NNFAST_INLINE void tiny_activate(const FlatLayer& layer, Vec<T>* z, Vec<T>* a) {
     Activations::visit(layer.activation, [&](auto f) {
         if constexpr (Same<decltype(f), Softmax>::value) tiny_normalise<T>(z, layer.outputs);
-        for (size_t o = 0; o < layer.outputs; ++o) z[o] = decltype(f)::template value<T>(z[o]);
+        for (size_t o = 0; o < layer.outputs; ++o) a[o] = decltype(f)::template value<T>(z[o]);
     });
 }
 
-// dLoss/dz from dLoss/da
+// dLoss/dz from dLoss/da; known: z or a, as `needs_z` tells
 template <class T>
-NNFAST_INLINE void tiny_through_activation(const FlatLayer& layer, const Vec<T>* a, Vec<T>* delta) {
+__attribute__((noinline)) void tiny_through_activation(const FlatLayer& layer, const Vec<T>* known,
+                                                       Vec<T>* delta) {
     Activations::visit(layer.activation, [&](auto f) {
         if constexpr (Same<decltype(f), Softmax>::value) {
             Vec<T> mean{};
-            for (size_t o = 0; o < layer.outputs; ++o) mean = fma(a[o], delta[o], mean);
-            for (size_t o = 0; o < layer.outputs; ++o) delta[o] = a[o] * (delta[o] - mean);
+            for (size_t o = 0; o < layer.outputs; ++o) mean = fma(known[o], delta[o], mean);
+            for (size_t o = 0; o < layer.outputs; ++o) delta[o] = known[o] * (delta[o] - mean);
         } else {
             for (size_t o = 0; o < layer.outputs; ++o)
-                delta[o] = delta[o] * decltype(f)::template slope<T>(a[o]);
+                delta[o] = delta[o] * decltype(f)::template slope<T>(known[o]);
         }
     });
 }
 
-// The loss of each sample; z becomes a, and delta = scale dLoss/dz in the first `count` lanes, else
-// 0.
+// The loss of each sample; delta = scale dLoss/dz in the first `count` lanes, else 0. The slope of
+// F, unless they are a pair, is found from a.
+template <class L, class F, class T>
+NNFAST_INLINE Vec<T> tiny_loss_of(const FlatLayer& layer, Vec<T>* z, const Vec<T>* y, size_t count,
+                                  T scale, Vec<T>* delta) {
+    const T factor = L::mean ? scale / T(layer.outputs) : scale;
+    Vec<T> sum{}, total{};
+    if constexpr (Same<F, Softmax>::value) tiny_normalise<T>(z, layer.outputs);
+    for (size_t o = 0; o < layer.outputs; ++o) {
+        const Vec<T> a = F::template value<T>(z[o]);
+        sum = sum + L::template value<T>(z[o], a, y[o]);
+        Vec<T> d = keep_first<T>(L::template delta<T>(z[o], a, y[o]) * fill(factor), count);
+        if constexpr (Same<typename L::Paired, Unpaired>::value) d = d * F::template slope<T>(a);
+        if constexpr (L::logarithmic) total = total + d, z[o] = a;
+        delta[o] = d;
+    }
+    if constexpr (L::logarithmic)  // dLoss/dz from dLoss/dlog a
+        for (size_t o = 0; o < layer.outputs; ++o) delta[o] = delta[o] - z[o] * total;
+    if constexpr (L::mean) sum = sum / fill(T(layer.outputs));
+    return keep_first<T>(sum, count);
+}
+
+// The same for any loss and output; z is lost.
 template <class T>
 NNFAST_INLINE Vec<T> tiny_loss(int loss, const FlatLayer& layer, Vec<T>* z, const Vec<T>* y,
                                size_t count, T scale, Vec<T>* delta) {
-    Vec<T> sum{};
+    Vec<T> losses{};
     Losses::visit(loss, [&](auto l) {
         using L = decltype(l);
-        const T factor = L::mean ? scale / T(layer.outputs) : scale;
-        const auto apply = [&](auto f) {
-            using F = decltype(f);
-            constexpr bool unpaired = Same<typename L::Paired, Unpaired>::value;
-            if constexpr (Same<F, Softmax>::value) tiny_normalise<T>(z, layer.outputs);
-            for (size_t o = 0; o < layer.outputs; ++o) {
-                const Vec<T> a = F::template value<T>(z[o]);
-                sum = sum + L::template value<T>(z[o], a, y[o]);
-                const Vec<T> d = L::template delta<T>(a, y[o]) * fill(factor);
-                delta[o] = keep_first<T>(d, count);
-                z[o] = a;
-            }
-            if constexpr (unpaired) tiny_through_activation<T>(layer, z, delta);
-        };
-        if constexpr (Same<typename L::Paired, Unpaired>::value)
-            Activations::visit(layer.activation, apply);
-        else
-            apply(typename L::Paired{});
-        if constexpr (L::mean) sum = sum / fill(T(layer.outputs));
+        using Paired = typename L::Paired;
+        if constexpr (Same<Paired, Unpaired>::value) {
+            Vec<T>* a = needs_z(layer.activation) ? delta : z;
+            tiny_activate<T>(layer, z, a);
+            losses = tiny_loss_of<L, Linear>(layer, a, y, count, scale, delta);
+            tiny_through_activation<T>(layer, z, delta);
+        } else {
+            losses = tiny_loss_of<L, Paired>(layer, z, y, count, scale, delta);
+        }
     });
-    return keep_first<T>(sum, count);
+    return losses;
 }
 
 // delta of the layer below = (delta W^T) * slope
@@ -132,8 +147,11 @@ NNFAST_INLINE Vec<T> tiny_pass(const FlatNetwork& net, const T* p, size_t count,
     const FlatLayer& top = net.layers[net.layer_count - 1];
     for (size_t k = 0; k < net.layer_count; ++k) {
         const FlatLayer& layer = net.layers[k];
-        tiny_product(layer, p, room.a + layer.below, room.a + layer.place);
-        if (k + 1 < net.layer_count) tiny_activate<T>(layer, room.a + layer.place);
+        const bool hidden = k + 1 < net.layer_count;
+        Vec<T>* a = room.a + layer.place;
+        Vec<T>* z = hidden && needs_z(layer.activation) ? room.z + layer.place : a;
+        tiny_product(layer, p, room.a + layer.below, z);
+        if (hidden) tiny_activate<T>(layer, z, a);
     }
     const Vec<T> loss = tiny_loss<T>(net.loss, top, room.a + top.place, room.y, count, scale,
                                      room.delta + top.place);
@@ -141,8 +159,10 @@ NNFAST_INLINE Vec<T> tiny_pass(const FlatNetwork& net, const T* p, size_t count,
         const FlatLayer& layer = net.layers[k];
         const Vec<T>*x = room.a + layer.below, *delta = room.delta + layer.place;
         if (k > 0) {
+            const FlatLayer& below = net.layers[k - 1];
             tiny_product_back(layer, p, delta, room.delta + layer.below);
-            tiny_through_activation<T>(net.layers[k - 1], x, room.delta + layer.below);
+            tiny_through_activation<T>(below, needs_z(below.activation) ? room.z + layer.below : x,
+                                       room.delta + layer.below);
         }
         size_t place = layer.flat;
         for (size_t i = 0; i < layer.inputs; ++i)
@@ -160,37 +180,31 @@ NNFAST_INLINE void tiny_update(const TinyTask<T>& t, const T* factors, F gradien
         Vec<T> state[most_slots] = {};
         Vec<T> p = load(t.p + k);
         for (size_t s = 0; s < Optimizer::slots; ++s) state[s] = load(t.state[s] + k);
-        Optimizer::template update<T>(factors, gradient(k), p, state[0], state[1]);
+        Optimizer::template update<T>(factors, gradient(k), p, state);
         store(t.p + k, p);
         for (size_t s = 0; s < Optimizer::slots; ++s) store(t.state[s] + k, state[s]);
     }
 }
 
-// An update after every row: all lanes hold the same row.
-template <class Optimizer, class T>
-NNFAST_INLINE T tiny_row(const TinyTask<T>& t, const T* factors, const TinyRoom<T>& room,
-                         size_t row) {
+// An update of gradient descent after every row: all lanes hold the same row.
+template <class T>
+__attribute__((noinline)) T tiny_row(const TinyTask<T>& t, const T* factors,
+                                     const TinyRoom<T>& room, size_t row) {
     for (size_t i = 0; i < t.net.inputs; ++i) room.a[i] = fill(t.x[row * t.net.inputs + i]);
     for (size_t o = 0; o < t.net.outputs; ++o) room.y[o] = fill(t.y[row * t.net.outputs + o]);
     const Vec<T> loss = tiny_pass<T>(t.net, t.p, lanes<T>, T(1), room, [&](size_t place, Vec<T> g) {
-        if constexpr (Optimizer::slots == 0) {
-            Vec<T> p = fill(t.p[place]), none{};
-            Optimizer::template update<T>(factors, g, p, none, none);
-            t.p[place] = p[0];
-        } else {
-            room.gradient[place] = g[0];
-        }
+        Vec<T> p = fill(t.p[place]);
+        GradientDescent::update<T>(factors, g, p, nullptr);
+        t.p[place] = p[0];
     });
-    if constexpr (Optimizer::slots > 0)
-        tiny_update<Optimizer, T>(t, factors, [&](size_t k) { return load(room.gradient + k); });
     return loss[0];
 }
 
-// An update after the rows first, ..., end - 1 of the order; `gathered` where the room still holds
-// them
-template <class Optimizer, class T>
-NNFAST_INLINE T tiny_batch(const TinyTask<T>& t, const T* factors, const TinyRoom<T>& room,
-                           size_t first, size_t end, bool gathered) {
+// The loss and gradient of the rows first, ..., end - 1 of the order; `gathered` where the room
+// still holds them
+template <class T>
+__attribute__((noinline)) T tiny_batch(const TinyTask<T>& t, const TinyRoom<T>& room, size_t first,
+                                       size_t end, bool gathered) {
     constexpr size_t parts = 64 / vector_bytes, stride = 64 / sizeof(T);
     const T scale = T(1) / static_cast<T>(end - first);
     const bool alone = end - first <= lanes<T>;  // one group: the other parts of the sums are zero
@@ -210,10 +224,6 @@ NNFAST_INLINE T tiny_batch(const TinyTask<T>& t, const T* factors, const TinyRoo
         };
         loss.add(group, tiny_pass<T>(t.net, t.p, count, scale, room, sink));
     }
-    tiny_update<Optimizer, T>(t, factors, [&](size_t k) {
-        return alone ? sums_of_groups<T, 1>(room.gradient + k * stride)
-                     : sums_of_groups<T, parts>(room.gradient + k * stride);
-    });
     return loss.total();
 }
 
@@ -254,14 +264,21 @@ template <class Optimizer, class T>
 void tiny_epochs(const TinyTask<T>& t) {
     auto* vectors = reinterpret_cast<Vec<T>*>(t.room);
     const size_t units = t.net.units;
-    const TinyRoom<T> room{vectors, vectors + units, vectors + 2 * units,
-                           reinterpret_cast<T*>(vectors + 2 * units + t.net.outputs)};
+    const TinyRoom<T> room{vectors, vectors + units, vectors + 2 * units, vectors + 3 * units,
+                           reinterpret_cast<T*>(vectors + 3 * units + t.net.outputs)};
+    constexpr size_t parts = 64 / vector_bytes, stride = 64 / sizeof(T);
     for_updates<Optimizer, T>(t, [&](size_t epoch, const T* factors, size_t first, size_t end) {
-        if (t.batch_size == 1)
-            return tiny_row<Optimizer, T>(t, factors, room, t.order ? t.order[first] : first);
+        if constexpr (Same<Optimizer, GradientDescent>::value)
+            if (t.batch_size == 1)
+                return tiny_row<T>(t, factors, room, t.order ? t.order[first] : first);
         const bool same_rows = epoch > 0 && end - first == t.last - t.first;
-        return tiny_batch<Optimizer, T>(t, factors, room, first, end,
-                                        same_rows && end - first <= lanes<T>);
+        const bool alone = end - first <= lanes<T>;
+        const T loss = tiny_batch<T>(t, room, first, end, same_rows && alone);
+        tiny_update<Optimizer, T>(t, factors, [&](size_t k) {
+            return alone ? sums_of_groups<T, 1>(room.gradient + k * stride)
+                         : sums_of_groups<T, parts>(room.gradient + k * stride);
+        });
+        return loss;
     });
 }
 

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "blocks.h"
-#include "input_gradient.h"
 #include "tiny.h"
+#include "transpose.h"
 
 namespace nnfast::NNFAST_ISA {
 namespace {
@@ -16,13 +16,15 @@ constexpr size_t widest_unit_layer = 16, unit_rows = 8;  // the most rows of a b
 template <class T>
 struct UnitRoom {
     T* a;           // of each layer unit_rows rows of widest_unit_layer
+    T* z;           // the same, where it is needed
     T* delta;       // the same
     T* transposed;  // W^T (outputs, widest_unit_layer)
     T* gradient;    // as p
 
     NNFAST_INLINE UnitRoom(const FlatNetwork& net, T* room)
         : a(room),
-          delta(a + net.layer_count * unit_rows * widest_unit_layer),
+          z(a + net.layer_count * unit_rows * widest_unit_layer),
+          delta(z + net.layer_count * unit_rows * widest_unit_layer),
           transposed(delta + net.layer_count * unit_rows * widest_unit_layer),
           gradient(transposed + widest_unit_layer * widest_unit_layer) {}
 };
@@ -76,8 +78,8 @@ template <class T>
 NNFAST_INLINE void unit_transpose(const FlatLayer& layer, const T* w, T* wt) {
     for (size_t i = 0; i < layer.inputs; i += lanes<T>)
         for (size_t o = 0; o < layer.outputs; o += lanes<T>)
-            transpose_square<T>(w + i * layer.outputs + o, layer.outputs, layer.inputs - i,
-                                wt + o * widest_unit_layer + i, widest_unit_layer,
+            transpose_square<T>([&](size_t r) { return w + (i + r) * layer.outputs + o; },
+                                layer.inputs - i, wt + o * widest_unit_layer + i, widest_unit_layer,
                                 layer.outputs - o);
 }
 
@@ -104,10 +106,10 @@ NNFAST_INLINE void unit_gradient(const FlatLayer& layer, size_t rows, const T* c
     });
 }
 
-// An update after the rows first, ..., end - 1 of the order
-template <class Optimizer, class T>
-NNFAST_INLINE T unit_batch(const TinyTask<T>& t, const T* factors, const UnitRoom<T>& room,
-                           size_t first, size_t end) {
+// The loss and gradient of the rows first, ..., end - 1 of the order
+template <class T>
+__attribute__((noinline)) T unit_batch(const TinyTask<T>& t, const UnitRoom<T>& room, size_t first,
+                                       size_t end) {
     constexpr size_t layer_size = unit_rows * widest_unit_layer;
     const FlatNetwork& net = t.net;
     const size_t rows = end - first, top = net.layer_count - 1;
@@ -117,6 +119,10 @@ NNFAST_INLINE T unit_batch(const TinyTask<T>& t, const T* factors, const UnitRoo
         inputs[r] = t.x + row * net.inputs;
         y[r] = t.y + row * net.outputs;
     }
+    const auto place_of_z = [&](size_t k) {
+        const bool apart = k < top && needs_z(net.layers[k].activation);
+        return (apart ? room.z : room.a) + k * layer_size;
+    };
     const auto point = [rows](const T* matrix, const T** pointers) {
         for (size_t r = 0; r < rows; ++r) pointers[r] = matrix + r * widest_unit_layer;
         return pointers;
@@ -125,10 +131,12 @@ NNFAST_INLINE T unit_batch(const TinyTask<T>& t, const T* factors, const UnitRoo
         const FlatLayer& layer = net.layers[k];
         const T* w = t.p + layer.flat;
         const T* const* x = k == 0 ? inputs : point(room.a + (k - 1) * layer_size, a);
-        T* z = room.a + k * layer_size;
+        T* z = place_of_z(k);
         unit_products<T>(rows, layer.outputs, layer.inputs, x, w, layer.outputs,
                          layer.bias ? w + layer.inputs * layer.outputs : nullptr, z);
-        if (k < top) activate<T>(layer.activation, {rows, layer.outputs, widest_unit_layer, z});
+        if (k < top)
+            activate<T>(layer.activation, {rows, layer.outputs, widest_unit_layer, z},
+                        room.a + k * layer_size);
     }
     const FlatLayer& last = net.layers[top];
     const T total = loss<T>(net.loss, last.activation,
@@ -141,15 +149,14 @@ NNFAST_INLINE T unit_batch(const TinyTask<T>& t, const T* factors, const UnitRoo
         unit_products<T>(rows, layer.inputs, layer.outputs,
                          point(room.delta + k * layer_size, delta), room.transposed,
                          widest_unit_layer, nullptr, below_delta);
-        through_activation<T>(
-            below.activation,
-            {rows, below.outputs, widest_unit_layer, room.a + (k - 1) * layer_size}, below_delta);
+        through_activation<T>(below.activation,
+                              {rows, below.outputs, widest_unit_layer, place_of_z(k - 1)},
+                              below_delta);
     }
     for (size_t k = 0; k <= top; ++k)  // in this order, for what a store writes too much
         unit_gradient(net.layers[k], rows,
                       k == 0 ? inputs : point(room.a + (k - 1) * layer_size, a),
                       room.delta + k * layer_size, room.gradient);
-    tiny_update<Optimizer, T>(t, factors, [&](size_t k) { return load(room.gradient + k); });
     return total;
 }
 
@@ -157,7 +164,9 @@ template <class Optimizer, class T>
 void unit_epochs(const TinyTask<T>& t) {
     const UnitRoom<T> room(t.net, t.room);
     for_updates<Optimizer, T>(t, [&](size_t, const T* factors, size_t first, size_t end) {
-        return unit_batch<Optimizer, T>(t, factors, room, first, end);
+        const T loss = unit_batch<T>(t, room, first, end);
+        tiny_update<Optimizer, T>(t, factors, [&](size_t k) { return load(room.gradient + k); });
+        return loss;
     });
 }
 

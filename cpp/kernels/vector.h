@@ -16,10 +16,19 @@
 #define NNFAST_UNROLL _Pragma("GCC unroll 16")
 // fewer additions and branches beside the fma, which share its ports
 #define NNFAST_UNROLL_LOOP _Pragma("GCC unroll 4")
-#define NNFAST_INLINE inline __attribute__((always_inline))
+#define NNFAST_INLINE_LAMBDA __attribute__((always_inline))
+#define NNFAST_INLINE inline NNFAST_INLINE_LAMBDA
 
 namespace nnfast::NNFAST_ISA {
 namespace {
+
+// p, for which the compiler is not to compute addresses in advance: it would need more registers
+// than there are.
+template <class P>
+NNFAST_INLINE P* opaque(P* p) {
+    asm("" : "+r"(p));
+    return p;
+}
 
 #if defined(__AVX512F__)
 constexpr size_t vector_bytes = 64;
@@ -136,7 +145,8 @@ NNFAST_INLINE Vec<T> abs(Vec<T> v) {
     return (Vec<T>)((IntVec<T>)v & ~(IntVec<T>)fill<T>(T(-0.0)));
 }
 
-// fma, sqrt, and whether a <= b in all lanes, which no NaN is
+// fma, sqrt, the larger number, which is b where either is NaN, and whether a <= b in all lanes,
+// which no NaN is
 #if defined(__AVX512F__)
 NNFAST_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
     return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -149,6 +159,12 @@ NNFAST_INLINE Vec<float> sqrt(Vec<float> v) {
 }
 NNFAST_INLINE Vec<double> sqrt(Vec<double> v) {
     return (Vec<double>)_mm512_mask_sqrt_pd((__m512d)v, 0xff, (__m512d)v);
+}
+NNFAST_INLINE Vec<float> larger(Vec<float> a, Vec<float> b) {
+    return (Vec<float>)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b);
+}
+NNFAST_INLINE Vec<double> larger(Vec<double> a, Vec<double> b) {
+    return (Vec<double>)_mm512_maskz_max_pd(0xff, (__m512d)a, (__m512d)b);
 }
 NNFAST_INLINE bool all_at_most(Vec<float> a, Vec<float> b) {
     return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NLE_UQ) == 0;
@@ -168,6 +184,12 @@ NNFAST_INLINE Vec<float> sqrt(Vec<float> v) {
 }
 NNFAST_INLINE Vec<double> sqrt(Vec<double> v) {
     return (Vec<double>)_mm256_sqrt_pd((__m256d)v);
+}
+NNFAST_INLINE Vec<float> larger(Vec<float> a, Vec<float> b) {
+    return (Vec<float>)_mm256_max_ps((__m256)a, (__m256)b);
+}
+NNFAST_INLINE Vec<double> larger(Vec<double> a, Vec<double> b) {
+    return (Vec<double>)_mm256_max_pd((__m256d)a, (__m256d)b);
 }
 NNFAST_INLINE bool all_at_most(Vec<float> a, Vec<float> b) {
     return _mm256_movemask_ps(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_NLE_UQ)) == 0;
@@ -215,6 +237,12 @@ NNFAST_INLINE bool all_at_most(Vec<float> a, Vec<float> b) {
 NNFAST_INLINE bool all_at_most(Vec<double> a, Vec<double> b) {
     const IntVec<double> yes = a <= b;
     return (yes[0] & yes[1]) != 0;
+}
+#endif
+#if !defined(__AVX2__)
+template <class V>
+NNFAST_INLINE V larger(V a, V b) {
+    return a > b ? a : b;
 }
 #endif
 

@@ -88,12 +88,12 @@ template <class T, size_t R, size_t N, Source source>
 __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, size_t first,
                                                     size_t column, T* scratch) {
     constexpr bool packed = source == Source::packed || source == Source::sparse;
+    constexpr bool listed = source == Source::listed || source == Source::sparse;
     constexpr size_t stride = N * lanes<T>, delta_bytes = stride * sizeof(T);
     const size_t panel = panel_row<T, N>(column, g.inputs + 1, 0);
     size_t row[R];
     NNFAST_UNROLL
-    for (size_t r = 0; r < R; ++r)
-        row[r] = g.active.lists ? g.active.list(0)[first + r] : first + r;
+    for (size_t r = 0; r < R; ++r) row[r] = listed ? g.active.list(0)[first + r] : first + r;
     Tile<T, R, N> sum;
     load_tile<T, R, N>(sum, g.resume ? g.gradient + panel + first * stride : nullptr, stride);
     const T* delta = packed ? g.packed.delta : g.delta + column;
@@ -104,19 +104,18 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, 
     // the parameters or sums of the next tile
     const T* next = (g.update ? g.p : g.gradient) + panel + (row[R - 1] + 1) * stride;
     const Ahead ahead{reinterpret_cast<const char*>(next), R * delta_bytes / (count + !count)};
-    in_steps(0, count, ahead, [&](size_t k) {
+    in_steps(0, count, ahead, [&](size_t k) NNFAST_INLINE_LAMBDA {
         if (!packed && g.next_x)
             for (size_t i = row[0]; i <= row[R - 1]; i += 64 / sizeof(T))
                 __builtin_prefetch(g.next_x[k] + i, 0, 2);
         const T* d = delta + (rows ? rows[1 + k] : k) * delta_stride;
-        const T* factors = packed ? x + k * R : g.x[k];
+        const T* factors = packed ? x + k * R : listed ? g.x[k] : opaque(g.x[k] + first);
         Vec<T> v[N];
         NNFAST_UNROLL
         for (size_t n = 0; n < N; ++n) v[n] = load(d + n * lanes<T>);
         NNFAST_UNROLL
         for (size_t r = 0; r < R; ++r) {
-            const size_t place = packed ? r : source == Source::listed ? row[r] : first + r;
-            const Vec<T> factor = fill(factors[place]);
+            const Vec<T> factor = fill(factors[source == Source::listed ? row[r] : r]);
             NNFAST_UNROLL
             for (size_t n = 0; n < N; ++n) sum[r][n] = fma(factor, v[n], sum[r][n]);
         }
@@ -124,15 +123,15 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, 
     if (!g.update) {
         store_tile<T, R, N>(sum, g.gradient + panel + first * stride, stride);
     } else if (g.update->optimizer == Optimizers::position<GradientDescent>) {
-        Vec<T> none{};
+        const bool penalty = g.l1 != 0 || g.l2 != 0;  // looked at once, beside so many stores
         NNFAST_UNROLL
         for (size_t r = 0; r < R; ++r) {
             T* p = g.p + panel + row[r] * stride;
             NNFAST_UNROLL
             for (size_t n = 0; n < N; ++n) {
                 Vec<T> w = load(p + n * lanes<T>);
-                const Vec<T> gradient = penalised<T>(g, sum[r][n], w);
-                GradientDescent::update<T>(g.update->factors, gradient, w, none, none);
+                const Vec<T> gradient = penalty ? penalised<T>(g, sum[r][n], w) : sum[r][n];
+                GradientDescent::update<T>(g.update->factors, gradient, w, nullptr);
                 store(p + n * lanes<T>, w);
             }
         }
@@ -154,7 +153,7 @@ void update_block(const WeightGradient<T>& g, size_t offset, size_t count, const
             for (size_t s = 0; s < Optimizer::slots; ++s) state[s] = load(g.state[s] + offset + i);
             Vec<T> slope = load(gradient + i);
             if (weights) slope = penalised<T>(g, slope, p);
-            Optimizer::template update<T>(g.update->factors, slope, p, state[0], state[1]);
+            Optimizer::template update<T>(g.update->factors, slope, p, state);
             store(g.p + offset + i, p);
             for (size_t s = 0; s < Optimizer::slots; ++s) store(g.state[s] + offset + i, state[s]);
         }

@@ -1,29 +1,77 @@
 """nnfast: dense neural networks, trained fast, and the same network in NumPy and pure Python."""
 
-from nnfast import datasets, levels
+from nnfast import datasets, levels, metrics
 from nnfast._core import __version__
+from nnfast.callbacks import (
+    Callback,
+    CSVLogger,
+    LambdaCallback,
+    LossGoal,
+    TimeLimit,
+)
+from nnfast.checkpoints import Checkpoint
 from nnfast.comparison import Comparison, compare
 from nnfast.diagnostics import TrainingWarning
 from nnfast.files import load
-from nnfast.formulas import SGD, Adam
+from nnfast.formulas import (
+    LBFGS,
+    SCG,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    LevenbergMarquardt,
+    Nadam,
+    Quickprop,
+    RMSprop,
+    Rprop,
+)
+from nnfast.formulas.schedules import (
+    CosineDecay,
+    ExponentialDecay,
+    InverseTimeDecay,
+    StepDecay,
+)
 from nnfast.gradients import gradient_check
+from nnfast.history import History
 from nnfast.layers import Dense
 from nnfast.levels.contract import DivergenceError
+from nnfast.monitors import EarlyStopping, ReduceOnPlateau
 from nnfast.network import Network
 from nnfast.system import info
 from nnfast.tensorfile import FormatError
 from nnfast.threads import get_num_threads, set_num_threads
-from nnfast.training import History
 
 __all__ = [
+    "LBFGS",
+    "SCG",
     "SGD",
+    "Adagrad",
     "Adam",
+    "AdamW",
+    "CSVLogger",
+    "Callback",
+    "Checkpoint",
     "Comparison",
+    "CosineDecay",
     "Dense",
     "DivergenceError",
+    "EarlyStopping",
+    "ExponentialDecay",
     "FormatError",
     "History",
+    "InverseTimeDecay",
+    "LambdaCallback",
+    "LevenbergMarquardt",
+    "LossGoal",
+    "Nadam",
     "Network",
+    "Quickprop",
+    "RMSprop",
+    "ReduceOnPlateau",
+    "Rprop",
+    "StepDecay",
+    "TimeLimit",
     "TrainingWarning",
     "__version__",
     "compare",
@@ -33,5 +81,6 @@ __all__ = [
     "info",
     "levels",
     "load",
+    "metrics",
     "set_num_threads",
 ]

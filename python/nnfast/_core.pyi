@@ -58,9 +58,26 @@ class _Network(Generic[T]):
         threads: int,
         interruptible: bool = True,
     ) -> tuple[NDArray[np.float64], bool]: ...
+    def jacobian(self, parameters: NDArray[Any], x: NDArray[Any], threads: int) -> NDArray[T]: ...
 
 class Network32(_Network[np.float32]): ...
-class Network64(_Network[np.float64]): ...
+
+class Network64(_Network[np.float64]):
+    def minimise(
+        self,
+        parameters: NDArray[np.float64],
+        state: TrainingState,
+        x: NDArray[Any] | None,
+        y: NDArray[Any] | None,
+        weights: NDArray[Any] | None,
+        factors: NDArray[Any] | None,
+        method: str,
+        settings: list[float],
+        iterations: int,
+        single: bool,
+        threads: int,
+        interruptible: bool = True,
+    ) -> tuple[list[float], str]: ...
 
 class Predictor:
     def predict(self, X: Any) -> NDArray[Any]:

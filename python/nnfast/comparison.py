@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nnfast import datasets, levels, validation
-from nnfast.formulas import SGD, Adam, Optimizer
+from nnfast.formulas import SGD, Adam, BatchMethod, Optimizer, steady
 from nnfast.levels.contract import Array, TrainingState
 from nnfast.network import Network
 
@@ -106,10 +106,11 @@ def compare(
 ) -> Comparison:
     """Train copies of `network` on every available level from its present weights, and compare.
 
-    X, y, epochs, batch_size, optimizer and shuffle are those of `Network.fit`; `network` itself is
-    not changed. Every level first makes the same updates, and their weights are compared: `epochs`
-    epochs, or the part that pure Python manages in `seconds`. Then each level is timed for about
-    `seconds`, in turns with the others, on as many epochs as fit, or on part of one.
+    X, y, epochs, batch_size, optimizer and shuffle are those of `Network.fit`, but a schedule stays
+    at the rate it begins with; `network` itself is not changed. Every level first makes the same
+    updates, and their weights are compared: `epochs` epochs, or the part that pure Python manages
+    in `seconds`. Then each level is timed for about `seconds`, in turns with the others, on as many
+    epochs as fit, or on part of one.
 
     title: heading of the table; progress: is called with a word about each step.
 
@@ -119,9 +120,13 @@ def compare(
     Y = validation.targets(y, len(X), network.architecture)
     batch = validation.whole_number("batch_size", len(X) if batch_size is None else batch_size)
     epochs = validation.whole_number("epochs", epochs)
-    run = _Run(
-        network, X, Y, min(batch, len(X)), validation.optimizer(optimizer) or Adam(), shuffle
-    )
+    chosen = validation.optimizer(optimizer) or Adam()
+    if isinstance(chosen, BatchMethod):
+        raise ValueError(
+            f"compare was given {type(chosen).__name__}, a batch method; expected an optimizer "
+            "that steps after every batch, such as SGD or Adam."
+        )
+    run = _Run(network, X, Y, min(batch, len(X)), steady(chosen), shuffle)
     tell = progress or (lambda text: None)
     names = levels.available()
 

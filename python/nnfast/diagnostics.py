@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnfast import inspection
-from nnfast.formulas import ACTIVATIONS, LOSSES, Optimizer
+from nnfast.formulas import ACTIVATIONS, LOSSES, BatchMethod, Optimizer
 from nnfast.levels.contract import Array
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ TYPICAL = 10.0
 SPREADS = 1e3  # ratio of standard deviations at which one column hides another
 HARMLESS = 3.0  # a constant: no worse than one more bias; the edges of images have such
 
-ENOUGH_MULTIPLICATIONS = 1_000_000  # of a fit whose units are looked at afterwards
+ENOUGH_MULTIPLICATIONS = 3_000_000  # of a fit whose units are looked at afterwards
 ENOUGH_PASSES = 30  # rows visited per row that is looked at: the look costs about 1 % of the fit
 DEAD_SHARE = 0.25  # of a layer, where the network has not learned: a few dead units are normal
 DEAD_ANYWAY = 0.75  # of a layer, in any network
@@ -223,7 +223,12 @@ def _is_rectifier(activation: str) -> bool:
 
 
 def explain_divergence(
-    network: Network, X: Array, Y: Array, optimizer: Optimizer, epoch: int, last_loss: float | None
+    network: Network,
+    X: Array,
+    Y: Array,
+    optimizer: Optimizer | BatchMethod,
+    epoch: int,
+    last_loss: float | None,
 ) -> str:
     """Why the training diverged, probably, and what to do.
 
@@ -251,7 +256,7 @@ def _large_numbers(network: Network, X: Array, Y: Array) -> list[str]:
     return causes
 
 
-def _large_steps(network: Network, optimizer: Optimizer) -> list[str]:
+def _large_steps(network: Network, optimizer: Optimizer | BatchMethod) -> list[str]:
     causes = []
     rate = getattr(optimizer, "learning_rate", None)
     if isinstance(rate, Real):

@@ -4,28 +4,50 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from nnfast import levels, tensorfile, validation
-from nnfast.formulas import OPTIMIZERS
+from nnfast.formulas import (
+    BATCH_METHODS,
+    OPTIMIZERS,
+    BatchMethod,
+    Optimizer,
+    Schedule,
+    read_schedule,
+)
 from nnfast.layers import Dense
 from nnfast.levels.contract import Array, TrainingState
 from nnfast.network import Network
 from nnfast.tensorfile import FormatError
 
 VERSION = 1
+# of a TrainingState; files from before dropout and schedules do not have the last two
+COUNTERS = {"step": None, "shuffle": None, "noise": 0, "epoch": 0}
+PREFIX = "training."  # of the names of `Extra.arrays`
 Path = str | os.PathLike[str]
 
 
-def save(network: Network, path: Path) -> None:
-    """Write what `Network.save` describes."""
+@dataclass
+class Extra:
+    """What a file holds beside the network: of a checkpoint, how far its training is.
+
+    description: numbers, texts, None, and lists and dicts of them; arrays: by names of their own.
+    """
+
+    description: dict[str, Any]
+    arrays: dict[str, Array]
+
+
+def save(network: Network, path: Path, extra: Extra | None = None) -> None:
+    """Write what `Network.save` describes, and `extra`."""
     arrays = {"parameters": network.parameters}
     description: dict[str, Any] = {
         "inputs": network.sizes[0],
         "layers": [asdict(layer) for layer in network.layers],
+        "batch_size": network.batch_size,
         **network.options,
     }
     if network.frozen.any():
@@ -33,14 +55,23 @@ def save(network: Network, path: Path) -> None:
     optimizer, state = network.optimizer, network.training_state
     if optimizer is not None and state is not None:
         arrays["slots"] = state.slots
-        description["optimizer"] = {"name": optimizer.name, **asdict(optimizer)}
-        description["step"] = state.step
-        description["shuffle"] = state.shuffle
-        description["noise"] = state.noise
+        if state.scalars.size:
+            arrays["scalars"] = state.scalars
+        description["optimizer"] = _describe(optimizer)
+        description |= {name: getattr(state, name) for name in (*COUNTERS, "rate_factor")}
     for name, array in arrays.items():
-        validation.require_finite(name, array, network.dtype)
-    text = json.dumps(description, allow_nan=False)
-    tensorfile.write(path, arrays, {"format": "nnfast", "version": str(VERSION), "network": text})
+        validation.require_finite(name, array, array.dtype.name)
+    metadata = {"format": "nnfast", "version": str(VERSION)}
+    metadata["network"] = json.dumps(description, allow_nan=False)
+    if extra is not None:
+        metadata["training"] = json.dumps(extra.description, allow_nan=False)
+        arrays |= {PREFIX + name: array for name, array in extra.arrays.items()}
+    tensorfile.write(path, arrays, metadata)
+
+
+def _describe(optimizer: Optimizer | BatchMethod) -> dict[str, Any]:
+    description = {"name": optimizer.name, **vars(optimizer)}
+    return {k: v.to_dict() if isinstance(v, Schedule) else v for k, v in description.items()}
 
 
 def load(path: Path, *, level: str = "fastest") -> Network:
@@ -51,6 +82,11 @@ def load(path: Path, *, level: str = "fastest") -> Network:
     Raises FormatError, a ValueError, for a file that is damaged or something else, and
     FileNotFoundError or another OSError where it cannot be read.
     """
+    return read(path, level)[0]
+
+
+def read(path: Path, level: str) -> tuple[Network, Extra | None]:
+    """The network of a file, and what the file holds beside it."""
     level = levels.resolve(level)
     arrays, metadata = tensorfile.read(path)
     if metadata.get("format") != "nnfast":
@@ -61,7 +97,12 @@ def load(path: Path, *, level: str = "fastest") -> Network:
             f"{VERSION}. A newer nnfast may read it."
         )
     try:
-        return _network(json.loads(metadata["network"]), arrays, level)
+        extra = None
+        if "training" in metadata:
+            own = [name for name in arrays if name.startswith(PREFIX)]
+            kept = {name.removeprefix(PREFIX): arrays.pop(name) for name in own}
+            extra = Extra(json.loads(metadata["training"]), kept)
+        return _network(json.loads(metadata["network"]), arrays, level), extra
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, MemoryError) as error:
         raise FormatError(f"{path} does not describe a network: {error}") from error
 
@@ -74,24 +115,46 @@ def _network(description: dict[str, Any], arrays: dict[str, Array], level: str) 
     if parameters.shape != (count,):  # before a network of that size is made
         raise ValueError(f"{parameters.size} parameters for layers that have {count}")
     optimizer = description.pop("optimizer", None)
-    counters = {k: description.pop(k, None) for k in ("step", "shuffle")}
-    counters["noise"] = description.pop("noise", 0)  # files before dropout have none
+    counters = {name: description.pop(name, default) for name, default in COUNTERS.items()}
+    rate_factor = description.pop("rate_factor", 1.0)
+    batch_size = description.pop("batch_size", 32)
     network = Network([sizes[0], *layers], level=level, **description)
     _require(parameters, (count,), network.dtype, "parameters")
     network.parameters[:] = parameters
+    if batch_size is not None:
+        batch_size = validation.whole_number("batch_size", batch_size)
+    network.batch_size = batch_size
     if optimizer is not None:
-        chosen = OPTIMIZERS[optimizer.pop("name")](**optimizer)
-        _require(arrays["slots"], (chosen.slots, count), network.dtype, "slots")
+        chosen = _read_optimizer(optimizer)
+        fresh = TrainingState.fresh(network.architecture, chosen, 0)
+        state: dict[str, Any] = {
+            "slots": arrays.pop("slots"),
+            "scalars": arrays.pop("scalars", fresh.scalars),
+        }
+        for name, array in state.items():
+            expected = getattr(fresh, name)
+            _require(array, expected.shape, expected.dtype.name, name)
         for name, value in counters.items():
             if type(value) is not int or not 0 <= value < 2**64:
                 raise ValueError(f"{name} is {value!r}")
-        network.resume(chosen, TrainingState(arrays.pop("slots"), **counters))
+        rate_factor = validation.positive("rate_factor", rate_factor)
+        network.resume(chosen, TrainingState(**state, **counters, rate_factor=rate_factor))
     if "frozen" in arrays:
         _require(arrays["frozen"], (count,), "uint8", "frozen")
         network.freeze(network.architecture.views(arrays.pop("frozen") != 0))
     if arrays:
         raise ValueError(f"unexpected arrays {', '.join(arrays)}")
     return network
+
+
+def _read_optimizer(description: dict[str, Any]) -> Optimizer | BatchMethod:
+    kinds: dict[str, Any] = {**OPTIMIZERS, **BATCH_METHODS}
+    kind = kinds[description.pop("name")]
+    rate = description.get("learning_rate")
+    if isinstance(rate, dict):
+        description["learning_rate"] = read_schedule(rate)
+    chosen: Optimizer | BatchMethod = kind(**description)
+    return chosen
 
 
 def _require(array: Array, shape: tuple[int, ...], dtype: str, name: str) -> None:

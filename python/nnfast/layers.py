@@ -30,7 +30,9 @@ class Dense:
     """A layer `a = f(x @ W + b)` with `W (inputs, units)` and `b (units,)`.
 
     units: how many outputs the layer has.
-    activation: f, one of "sigmoid" "tanh" "relu" "linear" "softmax" "step".
+    activation: f, one of "sigmoid" "tanh" "relu" "linear" "softmax" "step" "leaky_relu" "elu"
+        "selu" "gelu" "gelu_tanh" "silu" "softplus" "softsign" "hard_sigmoid" "symmetric_sigmoid"
+        "exponential".
     bias: False for a layer without b.
     init, bias_init: how W and b start; None takes the network's choice.
     l1, l2: the penalty l1 Σ|w| + l2/2 Σ w² on W, not on b, which `fit` adds to the loss; its

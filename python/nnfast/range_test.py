@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnfast import diagnostics, drawing, validation
-from nnfast.formulas import OPTIMIZERS, Optimizer
+from nnfast.formulas import OPTIMIZERS, BatchMethod, Optimizer
 from nnfast.levels.contract import Array, DivergenceError, TrainingState
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def find_learning_rate(
             f"lowest is {lowest!r} and highest {highest!r}; expected 0 < lowest < highest."
         )
     chosen = validation.optimizer(optimizer) or network.optimizer or OPTIMIZERS["adam"]()
-    if not hasattr(chosen, "learning_rate"):
+    if isinstance(chosen, BatchMethod) or not hasattr(chosen, "learning_rate"):
         raise ValueError(f"{chosen!r} has no learning rate to look for; choose another optimizer.")
     diagnostics.check_data(network, X)  # here all rows are seen; the copy's fits get batches
     rates = np.geomspace(lowest, highest, steps)

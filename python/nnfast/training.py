@@ -1,139 +1,315 @@
-"""What a training run shows: its history, and a progress line while it lasts."""
+"""One training: what `Network.fit` was asked for, and the loop that does it."""
 
 from __future__ import annotations
 
-import sys
+import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from nnfast import diagnostics, levels, metrics, validation
+from nnfast.callbacks import Callback, ends, read_callbacks
+from nnfast.data import Batches, Data, MappedRows, Rows, read, split
+from nnfast.formulas import BatchMethod, Schedule, steady
+from nnfast.history import History
+from nnfast.levels.contract import NO_CONTROL, DivergenceError, Level, TrainingState
+from nnfast.measuring import Measurements, read_record
+from nnfast.progress import Progress
+
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from nnfast.checkpoints import Snapshot
+    from nnfast.network import Network
+
+MULTIPLICATIONS = 2_000_000  # of the first call of a level: a few milliseconds where it is compiled
 
 
-class History:
-    """What one `fit` recorded: a list with one number per epoch under each name.
+class Training:
+    """A run of `Network.fit`. The methods `read_...` check its arguments, and `run` trains.
 
-    `history["loss"]` is the mean loss over the rows of each epoch, every batch measured before the
-    update it causes; with full batches `history["loss"][0]` is the loss of the initial weights.
+    network, level: what learns and what computes.
+    epochs: how many there will be in all; history: what those so far gave.
+    snapshot: the checkpoint to go on from; ended_for_good: whether a callback has ended it so that
+        resuming does not go on.
+    callbacks: in the order in which they are called.
     """
 
-    def __init__(self) -> None:
-        self._records: dict[str, list[float]] = {"loss": []}
+    def __init__(
+        self,
+        network: Network,
+        level: Level,
+        epochs: int,
+        batch_size: int | None,
+        shuffle: bool,
+        verbose: int | str,
+    ) -> None:
+        self.network, self.level = network, level
+        self.epochs = validation.whole_number("epochs", epochs)
+        if batch_size is not None:
+            batch_size = validation.whole_number("batch_size", batch_size)
+        self.batch_size = batch_size
+        self.shuffle = validation.true_or_false("shuffle", shuffle)
+        if isinstance(verbose, bool) or verbose not in (0, 1, 2, "auto"):
+            raise ValueError(f"verbose is {verbose!r}; choose from 0, 1, 2, 'auto'.")
+        self.verbose = verbose
+        self.history = History()
+        self.ended_for_good = False
+        self.control = NO_CONTROL
+        self.callbacks: list[Callback] = []
+        self.measurements: Measurements | None = None
+        self.snapshot: Snapshot | None = None
 
-    def __getitem__(self, name: str) -> list[float]:
-        if name not in self._records:
-            raise KeyError(f"no record {name!r}; this history has {', '.join(self._records)}")
-        return self._records[name]
+    # ---- reading the arguments --------------------------------------------------------------
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._records
+    def read_control(self, clip_value: Any, clip_norm: Any) -> None:
+        """How gradients are cut."""
+        if clip_value is not None:
+            clip_value = validation.positive("clip_value", clip_value)
+        if clip_norm is not None:
+            clip_norm = validation.positive("clip_norm", clip_norm)
+        self.control = replace(
+            self.control, clip_value=clip_value or 0.0, clip_norm=clip_norm or 0.0
+        )
+
+    def read_data(self, X: Any, y: Any, sample_weight: Any, *, finite: bool, parts: bool) -> None:
+        """The rows to train on; see `nnfast.data.read`."""
+        architecture = self.network.architecture
+        self.data = read(X, y, architecture, sample_weight, finite=finite, parts=parts)
+        if isinstance(self.data, Batches) and self.data.once and self.epochs > 1:
+            raise ValueError(
+                f"X is an iterator, which gives its batches once; {self.epochs} epochs need a list "
+                "of batches or a function that returns a new iterator for every epoch."
+            )
+
+    def require_whole(self, method: BatchMethod) -> None:
+        """Refuse what a batch method, which sees all rows at once, cannot do."""
+        name = type(method).__name__
+        if not isinstance(self.data, Rows):
+            raise ValueError(
+                f"{name} needs all rows in memory at once, but X comes in pieces; train with an "
+                "optimizer that steps after every batch, such as Adam."
+            )
+        if self.control.clip_value or self.control.clip_norm:
+            raise ValueError(
+                f"{name} chooses the length of its steps itself; leave clip_value and clip_norm "
+                "out."
+            )
+
+    def read_measurements(
+        self, validation_data: Any, validation_split: Any, chosen: Any, record: Any
+    ) -> None:
+        """What is measured after every epoch, and on which rows."""
+        held_out: Data | None = None
+        if validation_data is not None:
+            if validation_split:
+                raise ValueError("validation_data and validation_split are given; expected one.")
+            held_out = self._held_out(validation_data)
+        elif validation_split:
+            network = self.snapshot.network if self.snapshot else self.network
+            self.data, held_out = split(self.data, validation_split, network.seed)
+        wanted = metrics.read(chosen)
+        again = wanted or "gradients" in record
+        if again and isinstance(self.data, Batches) and self.data.once:
+            raise ValueError(
+                "metrics and gradients need a second pass, but X is an iterator, which gives its "
+                "batches once; give a list of batches or a function that returns an iterator."
+            )
+        for rows in (self.data, held_out):
+            if isinstance(rows, Rows | MappedRows):
+                metrics.require_classes(wanted, rows.Y)
+        self.measurements = Measurements(
+            self.network.architecture, self.data, held_out, wanted, read_record(record)
+        )
+
+    def _held_out(self, given: Any) -> Data:
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise TypeError(
+                f"validation_data is of type {type(given).__name__}; expected a tuple (X, y) or "
+                "(X, y, sample_weight)."
+            )
+        X, y, *weight = given
+        return read(X, y, self.network.architecture, *weight)
+
+    def read_callbacks(self, callbacks: Any) -> None:
+        """Who is called after every epoch."""
+        self.callbacks = read_callbacks(callbacks, self.names)
 
     @property
-    def epochs(self) -> int:
-        """Number of epochs recorded."""
-        return len(self._records["loss"])
+    def names(self) -> list[str]:
+        """The numbers that the history will have."""
+        return ["loss", *(self.measurements.names if self.measurements else [])]
 
-    def to_dict(self) -> dict[str, list[float]]:
-        """A copy as plain lists."""
-        return {name: list(values) for name, values in self._records.items()}
+    # ---- the loop ---------------------------------------------------------------------------
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the loss of each epoch into `ax`, or into a new figure, and return the axes.
-
-        Needs matplotlib: `pip install "nnfast[plot]"`. Nothing is shown: `plt.show()` does that.
-        """
+    def run(self) -> History:
+        """Train, and return the history."""
+        history = self.history
         try:
-            from matplotlib import pyplot
-        except ImportError:
-            raise ImportError(
-                'History.plot draws with matplotlib; install it with: pip install "nnfast[plot]"'
-            ) from None
-        if ax is None:
-            ax = pyplot.figure().add_subplot()
-        for name, values in self._records.items():
-            ax.plot(range(len(values)), values, label=name)
-        ax.set_xlabel("epoch")
-        ax.set_ylabel("loss")
-        return ax
+            if self._watched():
+                self._run()
+            else:
+                history.add_losses(self._advance(self.epochs))
+        except BaseException as error:
+            history.stop_reason = f"{type(error).__name__} ended it in epoch {history.epochs + 1}."
+            raise
+        if isinstance(self.data, Rows):
+            diagnostics.check_units(self.network, self.data.X, self.data.Y, history.epochs)
+        if not history.stop_reason:
+            history.stop_reason = f"All epochs are done: {self.epochs}."
+        return history
 
-    def __repr__(self) -> str:
-        losses = self._records["loss"]
-        if not losses:
-            return "History(0 epochs)"
-        span = f"{losses[0]:.4g}" + (f" -> {losses[-1]:.4g}" if len(losses) > 1 else "")
-        return f"History({len(losses)} epoch{'s' if len(losses) > 1 else ''}, loss {span})"
+    def _watched(self) -> bool:
+        """Whether anything happens between epochs, or they take longer than a glance."""
+        if self.callbacks or self.measurements or self.snapshot or self.verbose not in (0, "auto"):
+            return True
+        return self._glance() < self.epochs
 
+    def _glance(self) -> int:
+        """Epochs that take a few milliseconds."""
+        if not isinstance(self.data, Rows):
+            return 0
+        return MULTIPLICATIONS // (len(self.data) * self.network.architecture.parameter_count)
 
-class Progress:
-    """One line about a running training, rewritten (verbose 1) or repeated (verbose 2).
+    def _run(self) -> None:
+        history = self.history
+        done = self._begin()
+        single = self.measurements is not None or not isinstance(self.data, Rows)
+        single = single or any(callback.every_epoch for callback in self.callbacks)
+        first = 1 if self.callbacks else self._glance()
+        left = max(0, self.epochs - done)
+        clock = EpochClock(left, first, most=1 if single else self.epochs)
+        progress = Progress(self.verbose, self.epochs, done)
+        try:
+            while not history.stop_reason and (size := clock.next()):
+                for callback in self.callbacks:
+                    callback.on_epoch_begin(history.epochs, {})
+                losses = self._advance(size)
+                clock.done(losses)
+                history.add_losses(losses)
+                if self.measurements is not None:
+                    history.append(self.measurements(self.level, self.network.parameters))
+                logs = history.logs()
+                progress.update(history.epochs, logs)
+                self._call_back(history.epochs - 1, logs)
+        finally:
+            progress.close()
+        for callback in self.callbacks:
+            callback.on_train_end(history.logs() if history.epochs else {})
 
-    "auto" is 1 on a terminal and in a notebook and 0 elsewhere, and stays silent for the first
-    half second. It writes at most ten times a second.
-    """
+    def _begin(self) -> int:
+        """Begin or resume; the number of epochs that are done."""
+        for callback in self.callbacks:
+            callback.training, callback.network = self, self.network
+            callback.on_train_begin({})
+        if self.snapshot is not None:
+            self.snapshot.restore(self)
+        return self.history.epochs
 
-    INTERVAL = 0.1  # s
-    SILENCE = 0.5  # s, with "auto"
-    BAR = 20  # characters
+    def _call_back(self, epoch: int, logs: dict[str, float]) -> None:
+        for callback in self.callbacks:
+            if ends(callback.on_epoch_end(epoch, logs)) and not self.history.stop_reason:
+                name = type(callback).__name__
+                self.history.stop_reason = callback.stop_reason or f"{name} ended the training."
+                self.ended_for_good = callback.ends_for_good
 
-    def __init__(self, verbose: int | str, epochs: int) -> None:
-        self.epochs = epochs
-        self.start = self.last = time.monotonic()
-        self.stream = sys.stdout
-        self.style = int(_is_interactive(self.stream)) if verbose == "auto" else int(verbose)
-        if self.stream is None:  # Python without a console, such as pythonw
-            self.style = 0
-        self.silence = self.SILENCE if verbose == "auto" else 0.0
-        self.width = 0
+    # ---- the next epochs --------------------------------------------------------------------
 
-    def update(self, done: int, loss: float) -> None:
-        """`done` epochs are over, the last with this loss."""
-        now = time.monotonic()
-        elapsed = now - self.start
-        last = done == self.epochs
-        if not self.style or elapsed < self.silence:
-            return
-        if now - self.last < self.INTERVAL and not last:
-            return
-        self.last = now
-        line = f"epoch {done}/{self.epochs}"
-        if self.style == 1:
-            filled = self.BAR * done // self.epochs
-            line += " [" + "=" * filled + "." * (self.BAR - filled) + "]"
-        line += f" {_duration(elapsed)} - {_duration(elapsed / done)}/epoch - loss {loss:.4g}"
-        if not last:
-            line += f" - eta {_duration(elapsed / done * (self.epochs - done))}"
-        if self.style == 1:
-            self.stream.write("\r" + line.ljust(self.width))
-            self.width = len(line)
-        else:
-            self.stream.write(line + "\n")
-        self.stream.flush()
+    def _advance(self, epochs: int) -> Sequence[float]:
+        """Train so many epochs; the loss of each."""
+        rows = self.data
+        if not isinstance(rows, Rows):
+            return [self._pass(rows)]
+        batch_size = min(self.batch_size or len(rows), len(rows))
+        if isinstance(self.network.optimizer, BatchMethod):
+            batch_size = len(rows)
+        updates = rows.updates(batch_size)
+        state = self._state()
+        before = state.step
+        try:
+            return self._train(rows, epochs, batch_size, self.shuffle, 0, updates)
+        except DivergenceError as error:
+            bad = (k for k, loss in enumerate(error.losses) if not math.isfinite(loss))
+            finite = next(bad, len(error.losses))
+            if finite > 1:  # nothing has changed: train again, up to the last good weights
+                good = self._train(rows, finite - 1, batch_size, self.shuffle, 0, updates)
+                self.history.add_losses(good)
+            raise self._diverged(rows, error.losses[:finite]) from None
+        finally:  # also after an interruption
+            state.epoch += (state.step - before) // updates
 
-    def close(self) -> None:
-        """End the rewritten line."""
-        if self.width:
-            self.stream.write("\n")
-            self.stream.flush()
+    def _pass(self, source: MappedRows | Batches) -> float:
+        """Train one epoch, batch by batch; its loss."""
+        state = self._state()
+        updates = source.updates(self.batch_size)
+        rows, total = 0, 0.0
+        for update, batch in enumerate(source.batches(self.batch_size, self.shuffle, state)):
+            # where nobody knows how many batches come, the epoch has the rate it begins with
+            position = (update, updates) if updates else (0, 1)
+            try:
+                (loss,) = self._train(batch, 1, len(batch), False, *position)
+            except DivergenceError:
+                raise self._diverged(batch, self.history["loss"]) from None
+            rows += len(batch)
+            total += len(batch) * loss
+        state.epoch += 1
+        return total / rows
 
+    def _train(
+        self, rows: Rows, epochs: int, batch_size: int, shuffle: bool, update: int, updates: int
+    ) -> Sequence[float]:
+        """Have the level train, from this update of an epoch that has so many."""
+        network = self.network
+        optimizer, state, control = network.optimizer, network.training_state, self.control
+        assert optimizer is not None
+        assert state is not None
+        if not isinstance(optimizer, BatchMethod):
+            if isinstance(rate := optimizer.learning_rate, Schedule):
+                count = epochs * -(-len(rows) // batch_size)
+                times = (state.epoch * updates + update + np.arange(count)) / updates
+                control = replace(control, rates=state.rate_factor * rate(times))
+            optimizer = steady(optimizer, state.rate_factor)
+        losses, self.history.stop_reason = levels.train(
+            self.level,
+            network.parameters,
+            state,
+            rows.X,
+            rows.Y,
+            rows.training_weight,
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            shuffle=shuffle,
+            control=control,
+        )
+        return losses
 
-def _is_interactive(stream: Any) -> bool:
-    isatty = getattr(stream, "isatty", None)  # a replaced stdout may have nothing but write
-    return bool(isatty and isatty()) or type(stream).__module__.startswith("ipykernel")
+    def _diverged(self, rows: Rows, losses: Sequence[float]) -> Exception:
+        """The error that tells where the training stands; NaN in the inputs is another one."""
+        try:
+            validation.require_finite("X", rows.X, self.network.dtype)
+        except ValueError as error:
+            return error
+        network, epoch = self.network, self.history.epochs
+        last = losses[-1] if losses else None
+        assert network.optimizer is not None
+        why = diagnostics.explain_divergence(
+            network, rows.X, rows.Y, network.optimizer, epoch + 1, last
+        )
+        where = f"after epoch {epoch}" if rows is self.data else "before the batch that did it"
+        return DivergenceError(
+            f"{why} The network is back at its weights {where}.", self.history["loss"]
+        )
 
-
-def _duration(seconds: float) -> str:
-    if seconds >= 59.95:  # less is at most 59.9s in three digits
-        minutes, rest = divmod(round(seconds), 60)
-        return f"{minutes}m{rest:02}s"
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= 0.9995 * size:
-            return f"{seconds / size:.3g}{unit}"
-    return f"{seconds * 1e6:.3g}us"
+    def _state(self) -> TrainingState:
+        state = self.network.training_state
+        assert state is not None
+        return state
 
 
 class EpochClock:
-    """Chooses how many epochs to hand to a level at once: as many as fit in 50 ms.
+    """Chooses how many epochs to hand to a level at once: as many as fit in 50 ms, at most `most`.
 
     A call costs more than an epoch of four rows; but between calls the progress line is written.
     The first call takes `first` of them.
@@ -141,14 +317,14 @@ class EpochClock:
 
     TARGET = 0.05  # s
 
-    def __init__(self, epochs: int, first: int) -> None:
-        self.left = epochs
+    def __init__(self, epochs: int, first: int, most: int) -> None:
+        self.left, self.most = epochs, most
         self.size = max(1, first)
         self.started = 0.0
 
     def next(self) -> int:
         """Epochs for the next call; 0 when all are done."""
-        self.size = min(self.size, self.left)
+        self.size = min(self.size, self.left, self.most)
         self.started = time.perf_counter()
         return self.size
 

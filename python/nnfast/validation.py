@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnfast.formulas import LOSSES, OPTIMIZERS, Optimizer
+from nnfast.formulas import (
+    BATCH_METHODS,
+    LOSSES,
+    OPTIMIZERS,
+    BatchMethod,
+    LevenbergMarquardt,
+    Optimizer,
+)
 from nnfast.levels.contract import Architecture, Array, Pair
+
+PIECE = 1 << 20  # numbers
 
 REAL = (int, float, np.integer, np.floating, np.bool_)
 
@@ -129,29 +138,59 @@ def _from_objects(name: str, array: NDArray[Any]) -> NDArray[Any]:
     return numbers
 
 
-def require_finite(name: str, array: Array, dtype: str) -> None:
-    """Refuse NaN and infinity, and say where the first one is."""
+def require_finite(name: str, array: Array, dtype: str, first: int = 0) -> None:
+    """Refuse NaN and infinity, and say where the first one is; `first` is the index of row 0."""
     # A sum with either in it is not finite; one that overflows is looked at number by number. The
     # sum needs no array of its own: on large data that is several times faster.
     if array.size > 10_000:
         with np.errstate(over="ignore", invalid="ignore"):
             if np.isfinite(array.sum()):
                 return
-    finite = np.isfinite(array)
-    if np.count_nonzero(finite) == array.size:
+    for start, piece in pieces(array):
+        finite = np.isfinite(piece)
+        if np.count_nonzero(finite) == piece.size:
+            continue
+        position = [int(i) for i in np.argwhere(~finite)[0]]
+        value = piece[tuple(position)]
+        position[0] += first + start
+        raise ValueError(
+            f"{name}{position} is {value} ({'NaN' if np.isnan(value) else 'infinite'} as {dtype}); "
+            "expected finite numbers. Remove or fill such rows, and scale very large values down."
+        )
+
+
+def pieces(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """(index of the first row, rows) of about a million numbers each.
+
+    What is computed of them needs little memory, however large the array is.
+    """
+    if array.size <= PIECE:
+        yield 0, array
         return
-    position = [int(i) for i in np.argwhere(~finite)[0]]
-    value = array[tuple(position)]
-    raise ValueError(
-        f"{name}{position} is {value} ({'NaN' if np.isnan(value) else 'infinite'} as {dtype}); "
-        "expected finite numbers. Remove or fill such rows, and scale very large values down."
-    )
+    step = max(1, PIECE * len(array) // array.size)
+    for start in range(0, len(array), step):
+        yield start, array[start : start + step]
 
 
 def inputs(X: Any, architecture: Architecture, finite: bool = True) -> Array:
     """X as (n, inputs) in the network's dtype, n >= 1, with finite numbers if `finite` is set."""
     array = numeric_array("X", X, architecture.dtype)
-    expected = architecture.sizes[0]
+    _require_inputs(array, architecture.sizes[0])
+    if finite:
+        require_finite("X", array, architecture.dtype)
+    return array
+
+
+def mapped_inputs(X: np.memmap[Any, Any], architecture: Architecture, finite: bool) -> None:
+    """Check a file as `inputs` checks an array, converting a piece at a time."""
+    _require_inputs(X, architecture.sizes[0])
+    numeric_array("X", X[:1], architecture.dtype)
+    for start, piece in pieces(X) if finite else ():
+        array = numeric_array("X", piece, architecture.dtype)
+        require_finite("X", array, architecture.dtype, start)
+
+
+def _require_inputs(array: NDArray[Any], expected: int) -> None:
     if array.ndim != 2 or array.shape[1] != expected:
         raise ValueError(
             f"X has shape {array.shape}; expected (rows, {expected}), one column per input"
@@ -159,9 +198,6 @@ def inputs(X: Any, architecture: Architecture, finite: bool = True) -> Array:
         )
     if len(array) == 0:
         raise ValueError(f"X has shape {array.shape}; expected at least one row.")
-    if finite:
-        require_finite("X", array, architecture.dtype)
-    return array
 
 
 def _shape_hint(array: Array, expected: int) -> str:
@@ -180,16 +216,15 @@ def targets(y: Any, rows: int, architecture: Architecture) -> Array:
     (n,) is one column for a network with one output, and class labels 0 ... outputs-1 otherwise.
     """
     outputs = architecture.sizes[-1]
-    array = numeric_array("y", y, architecture.dtype)
+    given = array = numeric_array("y", y, architecture.dtype)
     if array.ndim not in (1, 2) or len(array) != rows:
         raise ValueError(
             f"y has shape {array.shape} and X has {rows} rows; expected y of shape {(rows,)} "
             f"or {(rows, outputs)}."
         )
-    require_finite("y", array, architecture.dtype)
     if array.ndim == 1 and outputs > 1:
-        array = _one_hot(array, outputs)
-    elif array.ndim == 1:
+        return _one_hot(array, outputs)
+    if array.ndim == 1:
         array = array.reshape(-1, 1)
     if array.shape[1] != outputs:
         labels = f", or integer labels {(rows,)}" if outputs > 1 else f" or {(rows,)}"
@@ -197,14 +232,17 @@ def targets(y: Any, rows: int, architecture: Architecture) -> Array:
             f"y has shape {array.shape}; expected {(rows, outputs)} for {outputs} "
             f"output{'s' if outputs > 1 else ''}{labels}."
         )
-    _require_range(array, architecture.loss)
+    if LOSSES[architecture.loss].signs and (abs(array) == 1).all():
+        array = (array + 1) / 2
+    _require_range(array, architecture.loss, given)
     return array
 
 
 def _one_hot(labels: Array, classes: int) -> Array:
-    wrong = (labels != np.floor(labels)) | (labels < 0) | (labels >= classes)
-    if wrong.any():
-        i = int(np.argmax(wrong))
+    right = (labels == np.floor(labels)) & (labels >= 0) & (labels < classes)
+    if not right.all():
+        require_finite("y", labels, labels.dtype.name)
+        i = int(np.argmin(right))
         raise ValueError(
             f"y[{i}] is {labels[i]:g}; y of shape {labels.shape} for a network with {classes} "
             f"outputs holds class labels, whole numbers from 0 to {classes - 1}."
@@ -214,42 +252,86 @@ def _one_hot(labels: Array, classes: int) -> Array:
     return rows
 
 
-def _require_range(y: Array, loss: str) -> None:
-    allowed = LOSSES[loss].targets
-    if allowed == "unit":
-        wrong, expected = (y < 0) | (y > 1), "numbers from 0 to 1"
-    elif allowed == "binary":
-        wrong, expected = (y != 0) & (y != 1), "0 or 1"
-    elif allowed == "distribution":
-        wrong = (y < 0) | (abs(y.sum(axis=1, keepdims=True) - 1) > 1e-3)
-        expected = "probabilities: no negative number, and every row adds up to 1"
-    else:
-        return
-    if np.count_nonzero(wrong):
-        i, j = (int(k) for k in np.argwhere(wrong)[0])
+@np.errstate(invalid="ignore")  # inf - inf
+def _row_sums(y: Array) -> Array:
+    sums: Array = y.sum(axis=1, keepdims=True)
+    return sums
+
+
+# what a loss expects of its targets: which entries are so, and the words for it
+_RANGES: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "any": (np.isfinite, "finite numbers"),
+    "unit": (lambda y: (y >= 0) & (y <= 1), "numbers from 0 to 1"),
+    "positive": (lambda y: (y >= 0) & np.isfinite(y), "numbers from 0 up"),
+    "binary": (lambda y: (y == 0) | (y == 1), "0 or 1"),
+    "distribution": (
+        lambda y: (y >= 0) & (abs(_row_sums(y) - 1) <= 1e-3),
+        "probabilities: no negative number, and every row adds up to 1",
+    ),
+}
+
+
+def _require_range(y: Array, loss: str, given: Array) -> None:
+    """Refuse targets that the loss does not take; `given` is y in the shape that the user knows."""
+    check, expected = _RANGES[LOSSES[loss].targets]
+    if LOSSES[loss].signs:
+        expected += " throughout, or -1 and 1"
+    for start, piece in pieces(y):
+        right = check(piece)
+        if np.count_nonzero(right) == right.size:
+            continue
+        require_finite("y", given, y.dtype.name)
+        i, j = (int(k) for k in np.argwhere(~right)[0])
         raise ValueError(
-            f"y[{i}, {j}] is {y[i, j]:g}; the loss {loss!r} expects {expected}. "
+            f"y[{start + i}, {j}] is {piece[i, j]:g}; the loss {loss!r} expects {expected}. "
             "Encode the classes so, or choose another loss."
         )
 
 
-def optimizer(value: Any) -> Optimizer | None:
-    """An optimizer from itself, its name, or None."""
-    if value is None or type(value) in OPTIMIZERS.values():
-        chosen: Optimizer | None = value
+def optimizer(value: Any) -> Optimizer | BatchMethod | None:
+    """An optimizer or batch method from itself, its name, or None."""
+    kinds = {**OPTIMIZERS, **BATCH_METHODS}
+    if value is None or type(value) in kinds.values():
+        chosen: Optimizer | BatchMethod | None = value
         return chosen
     if isinstance(value, str):
-        return OPTIMIZERS[choice("optimizer", value.lower(), OPTIMIZERS)]()
+        return kinds[choice("optimizer", value.lower(), kinds)]()
     if isinstance(value, type):
+        example = "learning_rate=0.1" if value in OPTIMIZERS.values() else ""
         raise TypeError(
             f"optimizer is the class {value.__name__}; give an instance, such as "
-            f"{value.__name__}(learning_rate=0.1)."
+            f"{value.__name__}({example})."
         )
-    classes = ", ".join(kind.__name__ for kind in OPTIMIZERS.values())
+    classes = ", ".join(kind.__name__ for kind in kinds.values())
     raise TypeError(
-        f"optimizer is {value!r}; expected one of {classes}, a name "
-        f"({', '.join(OPTIMIZERS)}), or None."
+        f"optimizer is {value!r}; expected one of {classes}, a name ({', '.join(kinds)}), or None."
     )
+
+
+def require_smooth(method: BatchMethod, architecture: Architecture, factors: Array | None) -> None:
+    """Refuse networks that a batch method, which minimises one smooth function, is not made for."""
+    name = type(method).__name__
+    method.check(architecture.parameter_count, architecture.loss)
+    if architecture.noisy:
+        raise ValueError(
+            f"{name} minimises one function of the parameters, which dropout and input noise "
+            "change with every update; leave them out, or use SGD or Adam."
+        )
+    if any(rule.max_norm < math.inf for rule in architecture.regularization):
+        raise ValueError(
+            f"{name} cannot keep to max_norm, which moves the parameters after a step; use l2, or "
+            "SGD or Adam."
+        )
+    if factors is not None and ((factors != 0) & (factors != 1)).any():
+        raise ValueError(
+            f"{name} finds the length of each step by itself; learning_rate_factor must be 1, or 0 "
+            "for a layer that stays as it is."
+        )
+    if isinstance(method, LevenbergMarquardt) and any(r.l1 for r in architecture.regularization):
+        raise ValueError(
+            "LevenbergMarquardt needs second derivatives, which the penalty l1 does not have; use "
+            "l2, or another method such as Rprop."
+        )
 
 
 def fill_masks(name: str, masks: Any, views: Sequence[Pair]) -> None:

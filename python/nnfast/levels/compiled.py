@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
 
 from nnfast import _core
-from nnfast.formulas import Optimizer, hyperparameters
+from nnfast.formulas import BatchMethod, Optimizer, hyperparameters
 from nnfast.levels.contract import (
     NO_CONTROL,
     Architecture,
@@ -35,11 +39,12 @@ class Compiled:
     """The contract on one instruction set."""
 
     def __init__(self, architecture: Architecture, instruction_set: str) -> None:
-        network = _core.Network32 if architecture.dtype == "float32" else _core.Network64
+        self.single = architecture.dtype == "float32"
+        network = _core.Network32 if self.single else _core.Network64
         rules = architecture.regularization
         if all(rule == Regularization() for rule in rules):
             rules = ()
-        self.core = network(
+        self.description = (
             instruction_set,
             list(architecture.sizes),
             list(architecture.activations),
@@ -48,6 +53,12 @@ class Compiled:
             [(rule.l1, rule.l2, rule.dropout, rule.max_norm) for rule in rules],
             (architecture.input_dropout, architecture.input_noise),
         )
+        self.core = network(*self.description)
+
+    @cached_property
+    def double_core(self) -> _core.Network64:
+        """The same network in float64."""
+        return _core.Network64(*self.description)
 
     def forward(self, parameters: Array, X: Array) -> Array:
         return self.core.forward(parameters, X, get_num_threads())
@@ -91,7 +102,52 @@ class Compiled:
             get_num_threads(),
             threading.current_thread() is threading.main_thread(),
         )
-        losses: list[float] = array.tolist()
         if not finite:
+            raise DivergenceError("the training diverged", array.tolist())
+        losses: Any = array  # a sequence as good as a list, which would take longer to make
+        return losses  # type: ignore[no-any-return]
+
+    def jacobian(self, parameters: Array, X: Array) -> Array:
+        return self.core.jacobian(parameters, X, get_num_threads())
+
+    def minimise(
+        self,
+        parameters: Array,
+        state: TrainingState,
+        X: Array,
+        Y: Array,
+        sample_weight: Array | None = None,
+        *,
+        method: BatchMethod,
+        iterations: int,
+        control: Control = NO_CONTROL,
+    ) -> tuple[list[float], str]:
+        exact, new = parameters.astype(np.float64), state.copy()
+        reason = ""
+        try:
+            losses, reason = self.double_core.minimise(
+                exact,
+                new,
+                double(X),
+                double(Y),
+                double(sample_weight),
+                double(control.factors),
+                method.name,
+                method.settings,
+                iterations,
+                self.single,
+                get_num_threads(),
+                threading.current_thread() is threading.main_thread(),
+            )
+        finally:
+            if reason != "diverged":  # an interruption keeps the iterations that were made
+                parameters[:] = exact
+                state.restore(new)
+        if reason == "diverged":
             raise DivergenceError("the training diverged", losses)
-        return losses
+        return losses, reason
+
+
+def double(array: Array | None) -> Array | None:
+    """The same numbers as float64."""
+    return None if array is None else array.astype(np.float64, copy=False)

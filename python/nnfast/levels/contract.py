@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnfast.formulas import Optimizer
+from nnfast.formulas import BatchMethod, Optimizer
 
 Array = NDArray[Any]  # float32 or float64, C-contiguous
 Pair = tuple[Array, Array | None]  # W (inputs, outputs) and b (outputs,), None without bias
@@ -104,6 +104,9 @@ class TrainingState:
     step: the number of updates made.
     shuffle: the 64-bit state of the shuffling generator.
     noise: the 64-bit seed of dropout and input noise.
+    epoch: the number of epochs made, the time of a schedule; rate_factor: what all learning rates
+        are multiplied with. Both are kept by whoever calls `train`, which does not see them.
+    scalars: a batch method's numbers beside the slots, float64; its slots are float64 as well.
 
     Shuffling: SplitMix64 (Steele, Lea & Flood, 2014) adds G = 0x9E3779B97F4A7C15 to the state and
     mixes the sum; u is the upper half of its output. An epoch starts from the order 0, 1, ..., n-1
@@ -123,11 +126,28 @@ class TrainingState:
     step: int
     shuffle: int
     noise: int = 0
+    epoch: int = 0
+    rate_factor: float = 1.0
+    scalars: Array = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
-    def fresh(cls, architecture: Architecture, optimizer: Optimizer, shuffle: int) -> TrainingState:
-        slots = np.zeros((optimizer.slots, architecture.parameter_count), architecture.dtype)
-        return cls(slots, 0, shuffle, shuffle)
+    def fresh(
+        cls, architecture: Architecture, optimizer: Optimizer | BatchMethod, shuffle: int
+    ) -> TrainingState:
+        dtype, scalars = architecture.dtype, 0
+        if isinstance(optimizer, BatchMethod):
+            dtype, scalars = "float64", optimizer.scalars
+        slots = np.zeros((optimizer.slots, architecture.parameter_count), dtype)
+        return cls(slots, 0, shuffle, shuffle, scalars=np.zeros(scalars))
+
+    def copy(self) -> TrainingState:
+        """A state with arrays of its own."""
+        return replace(self, slots=self.slots.copy(), scalars=self.scalars.copy())
+
+    def restore(self, copy: TrainingState) -> None:
+        """Become equal to a copy, in place."""
+        self.slots[:], self.scalars[:] = copy.slots, copy.scalars
+        self.step, self.shuffle = copy.step, copy.shuffle
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,5 +230,32 @@ class Level(Protocol):
 
         Raises DivergenceError, and changes nothing, where a loss or the parameters end up not
         finite.
+        """
+        ...
+
+    def jacobian(self, parameters: Array, X: Array) -> Array | list[list[list[float]]]:
+        """Derivatives of the outputs by the parameters, (n, outputs, parameters)."""
+        ...
+
+    def minimise(
+        self,
+        parameters: Array,
+        state: TrainingState,
+        X: Array,
+        Y: Array,
+        sample_weight: Array | None = None,
+        *,
+        method: BatchMethod,
+        iterations: int,
+        control: Control = NO_CONTROL,
+    ) -> tuple[list[float], str]:
+        """Iterate in place; the objective before each iteration, and why no more are needed.
+
+        The reason is "" where all iterations were made, else a key of `stop_reason`. Everything is
+        computed in float64, and the parameters of a float32 network are rounded to float32 at each
+        point. Of `control` only factors of 0 are looked at. Iterations in one call or in several
+        give the same bits.
+
+        Raises DivergenceError, and changes nothing, where the objective ends up not finite.
         """
         ...

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
-from nnfast.formulas import ACTIVATIONS, LOSSES, Activation, Optimizer
+from nnfast.formulas import ACTIVATIONS, LOSSES, Activation, BatchMethod, Optimizer, at_rate
+from nnfast.levels import batch_methods
 from nnfast.levels.contract import (
     NO_CONTROL,
     Architecture,
@@ -37,8 +36,8 @@ class NumpyArrays:
     def loss(
         self, parameters: Array, X: Array, Y: Array, sample_weight: Array | None = None
     ) -> float:
-        z, outputs, _ = self.run(self.architecture.views(parameters), X)
-        return self.mean_loss(z, outputs[-1], Y, sample_weight)
+        logits, outputs, _ = self.run(self.architecture.views(parameters), X)
+        return self.mean_loss(logits[-1], outputs[-1], Y, sample_weight)
 
     def loss_and_gradient(
         self, parameters: Array, X: Array, Y: Array, sample_weight: Array | None = None
@@ -63,7 +62,7 @@ class NumpyArrays:
         shuffle: bool,
         control: Control = NO_CONTROL,
     ) -> list[float]:
-        before = parameters.copy(), replace(state, slots=state.slots.copy())
+        before = parameters.copy(), state.copy()
         gradient = np.empty_like(parameters)
         layers, gradients = self.architecture.views(parameters), self.architecture.views(gradient)
         n = len(X)
@@ -82,20 +81,58 @@ class NumpyArrays:
                     total += len(x) * self.backpropagate(layers, gradients, x, y, w, noise)
                     self.penalise(layers, gradients)
                     if control.rates is not None:
-                        optimizer = replace(optimizer, learning_rate=float(control.rates[updates]))
+                        optimizer = at_rate(optimizer, float(control.rates[updates]))
                     updates += 1
                     self.update(parameters, gradient, optimizer, state, control)
                 losses.append(total / n)
             if not all(np.isfinite(values).all() for values in (losses, parameters, state.slots)):
-                parameters[:], state.slots[:] = before[0], before[1].slots
-                state.step, state.shuffle = before[1].step, before[1].shuffle
+                parameters[:] = before[0]
+                state.restore(before[1])
                 raise DivergenceError("the training diverged", losses)
         return losses
 
+    def jacobian(self, parameters: Array, X: Array) -> Array:
+        layers = self.architecture.views(parameters)
+        logits, outputs, _ = self.run(layers, X)
+        J = np.empty((*outputs[-1].shape, len(parameters)), X.dtype)
+        for o, rows in enumerate(J.swapaxes(0, 1)):  # (n, parameters)
+            seed = np.zeros_like(outputs[-1])
+            seed[:, o] = 1
+            delta = through_activation(self.activations[-1], logits[-1], outputs[-1], seed)
+            end = len(parameters)
+            for k in range(len(layers) - 1, -1, -1):
+                W, b = layers[k]
+                if b is not None:
+                    rows[:, end - b.size : end] = delta
+                    end -= b.size
+                products = outputs[k][:, :, None] * delta[:, None, :]
+                rows[:, end - W.size : end] = products.reshape(len(X), -1)
+                end -= W.size
+                if k > 0:
+                    f, z, a = self.activations[k - 1], logits[k - 1], outputs[k]
+                    delta = through_activation(f, z, a, delta @ W.T)
+        return J
+
+    def minimise(
+        self,
+        parameters: Array,
+        state: TrainingState,
+        X: Array,
+        Y: Array,
+        sample_weight: Array | None = None,
+        *,
+        method: BatchMethod,
+        iterations: int,
+        control: Control = NO_CONTROL,
+    ) -> tuple[list[float], str]:
+        objective = batch_methods.Objective(self, X, Y, sample_weight, control)
+        return batch_methods.minimise(objective, parameters, state, method, iterations)
+
     def run(
         self, layers: list[Pair], X: Array, noise: Noise | None = None
-    ) -> tuple[Array, list[Array], list[Array | None]]:
-        """The last layer's z, the outputs of all layers, X first, and `Noise.kept` of each."""
+    ) -> tuple[list[Array], list[Array], list[Array | None]]:
+        """z of all layers, their outputs, X first, and `Noise.kept` of each."""
+        logits = []
         kept: list[Array | None] = [None] * (len(layers) + 1)
         outputs = [noise.inputs(X) if noise else X]
         for k, ((W, b), f) in enumerate(zip(layers, self.activations, strict=True)):
@@ -105,10 +142,11 @@ class NumpyArrays:
             if f.normalise:
                 z -= z.max(axis=1, keepdims=True)
                 z -= np.log(np.exp(z).sum(axis=1, keepdims=True))
+            logits.append(z)
             outputs.append(f.value(z, np).astype(z.dtype, copy=False))
             if noise:
                 kept[k + 1] = noise.kept(k + 1, outputs[-1])
-        return z, outputs, kept
+        return logits, outputs, kept
 
     def mean_loss(self, z: Array, a: Array, Y: Array, sample_weight: Array | None) -> float:
         values = self.loss_function.value(z, a, Y, np)
@@ -126,14 +164,17 @@ class NumpyArrays:
         noise: Noise | None = None,
     ) -> float:
         """Mean loss of the batch; its gradient is written into `gradients`."""
-        z, outputs, kept = self.run(layers, X, noise)
-        a = outputs[-1]
+        logits, outputs, kept = self.run(layers, X, noise)
+        z, a = logits[-1], outputs[-1]
+        loss = self.mean_loss(z, a, Y, sample_weight)
         scale = Y.size if self.loss_function.mean else len(Y)
-        delta = self.loss_function.delta(a, Y) / scale
+        delta = self.loss_function.delta(z, a, Y, np) / scale
         if sample_weight is not None:
             delta *= sample_weight[:, None]
-        if not self.loss_function.paired:
-            delta = through_activation(self.activations[-1], a, delta)
+        if self.loss_function.logarithmic:
+            delta = delta - a * delta.sum(axis=1, keepdims=True)
+        elif not self.loss_function.paired:
+            delta = through_activation(self.activations[-1], z, a, delta)
         for k in range(len(layers) - 1, -1, -1):
             W, _ = layers[k]
             dW, db = gradients[k]
@@ -142,8 +183,9 @@ class NumpyArrays:
                 delta.sum(axis=0, out=db)
             if k > 0:
                 slope = thinned(delta @ W.T, kept[k])
-                delta = through_activation(self.activations[k - 1], outputs[k], slope)
-        return self.mean_loss(z, a, Y, sample_weight)
+                f, z, a = self.activations[k - 1], logits[k - 1], outputs[k]
+                delta = through_activation(f, z, a, slope)
+        return loss
 
     def penalty(self, layers: list[Pair]) -> float:
         """What the weights add to the loss."""
@@ -199,13 +241,13 @@ class NumpyArrays:
             parameters[factors == 0] = old[factors == 0]
 
 
-def through_activation(f: Activation, a: Array, slope: Array) -> Array:
+def through_activation(f: Activation, z: Array, a: Array, slope: Array) -> Array:
     """dLoss/dz from dLoss/da."""
     delta: Array
     if f.normalise:
         delta = a * (slope - (a * slope).sum(axis=1, keepdims=True))
     else:
-        delta = slope * f.slope(a)
+        delta = slope * f.slope(z if f.needs_z else a, np)
     return delta
 
 

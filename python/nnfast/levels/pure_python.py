@@ -6,12 +6,12 @@ Nothing here is vectorised, and nothing is hidden: this is the text to read firs
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from nnfast.formulas import ACTIVATIONS, LOSSES, Optimizer
+from nnfast.formulas import ACTIVATIONS, LOSSES, BatchMethod, Optimizer, at_rate
+from nnfast.levels import batch_methods
 from nnfast.levels.contract import (
     NO_CONTROL,
     Architecture,
@@ -66,12 +66,13 @@ class Layer:
             z = [v - log_sum for v in z]
         return z, [self.activation.value(v, math) for v in z]
 
-    def through_activation(self, a: Numbers, slope: Numbers) -> Numbers:
+    def through_activation(self, z: Numbers, a: Numbers, slope: Numbers) -> Numbers:
         """dLoss/dz from dLoss/da."""
         if self.activation.normalise:
             mean = sum(v * s for v, s in zip(a, slope))
             return [v * (s - mean) for v, s in zip(a, slope)]
-        return [s * self.activation.slope(v) for v, s in zip(a, slope)]
+        known = z if self.activation.needs_z else a
+        return [s * self.activation.slope(v, math) for v, s in zip(known, slope)]
 
     def backward(self, x: Numbers, delta: Numbers) -> Numbers:
         """Add this sample's dLoss/dW = x^T delta to the gradient; return dLoss/dx = delta W^T."""
@@ -123,11 +124,7 @@ class PurePython:
     ) -> tuple[float, Numbers]:
         self.read(parameters.tolist())
         loss = self.accumulate(X.tolist(), Y.tolist(), weights_of(sample_weight, len(X)))
-        gradient = [0.0] * len(parameters)
-        for neuron in self.neurons:
-            for k, g in zip(neuron.index, neuron.gradient):
-                gradient[k] = g
-        return loss + self.penalty(), gradient
+        return loss + self.penalty(), self.gradient()
 
     def train(
         self,
@@ -143,7 +140,7 @@ class PurePython:
         shuffle: bool,
         control: Control = NO_CONTROL,
     ) -> Numbers:
-        before = parameters.copy(), replace(state, slots=state.slots.copy())
+        before = parameters.copy(), state.copy()
         losses: Numbers = []
         try:
             self.read(parameters.tolist(), state.slots.tolist())
@@ -164,7 +161,7 @@ class PurePython:
                     )
                     total += loss * len(batch)
                     if rates is not None:
-                        optimizer = replace(optimizer, learning_rate=next(rates))
+                        optimizer = at_rate(optimizer, next(rates))
                     self.update(optimizer, state, control)
                 losses.append(total / n)
                 if self.rounds:
@@ -175,10 +172,40 @@ class PurePython:
         finally:
             self.write(parameters, state.slots)
         if not all(map(math.isfinite, [*losses, *parameters.tolist(), *state.slots.ravel()])):
-            parameters[:], state.slots[:] = before[0], before[1].slots
-            state.step, state.shuffle = before[1].step, before[1].shuffle
+            parameters[:] = before[0]
+            state.restore(before[1])
             raise DivergenceError("the training diverged", losses)
         return losses
+
+    def jacobian(self, parameters: Any, X: Any) -> list[list[Numbers]]:
+        self.read(parameters.tolist())
+        return [self.derivatives(x, self.run(x)) for x in X.tolist()]
+
+    def derivatives(self, x: Numbers, results: list[tuple[Numbers, Numbers]]) -> list[Numbers]:
+        """Of every output of one row by all parameters."""
+        z, a = results[-1]
+        J = []
+        for o in range(len(a)):
+            self.clear()
+            seed = [float(o == i) for i in range(len(a))]
+            self.propagate(x, results, self.layers[-1].through_activation(z, a, seed))
+            J.append(self.gradient())
+        return J
+
+    def minimise(
+        self,
+        parameters: Any,
+        state: TrainingState,
+        X: Any,
+        Y: Any,
+        sample_weight: Any = None,
+        *,
+        method: BatchMethod,
+        iterations: int,
+        control: Control = NO_CONTROL,
+    ) -> tuple[Numbers, str]:
+        objective = batch_methods.Objective(self, X, Y, sample_weight, control)
+        return batch_methods.minimise(objective, parameters, state, method, iterations)
 
     def run(self, x: Numbers, kept: list[Numbers] | None = None) -> list[tuple[Numbers, Numbers]]:
         """(z, a) of every layer; `kept` is what dropout multiplies each layer's outputs with."""
@@ -203,8 +230,7 @@ class PurePython:
         noise: Noise | None = None,
     ) -> float:
         """Mean loss of these rows; the gradient of the objective is left in the neurons."""
-        for neuron in self.neurons:
-            neuron.gradient = [0.0] * len(neuron.weights)
+        self.clear()
         loss = 0.0
         for r, (x, y, weight) in enumerate(zip(rows, targets, weights)):
             kept = None
@@ -216,22 +242,48 @@ class PurePython:
             z, a = results[-1]
             loss += weight * self.row_loss(z, a, y)
             scale = weight / len(rows) / (len(y) if self.loss_function.mean else 1)
-            delta = [scale * self.loss_function.delta(*values) for values in zip(a, y)]
-            if not self.loss_function.paired:
-                delta = self.layers[-1].through_activation(a, delta)
-            for k in range(len(self.layers) - 1, 0, -1):
-                below = results[k - 1][1]
-                if kept:
-                    thinned = [a * m for a, m in zip(below, kept[k - 1])]
-                    slope = self.layers[k].backward(thinned, delta)
-                    slope = [s * m for s, m in zip(slope, kept[k - 1])]
-                else:
-                    slope = self.layers[k].backward(below, delta)
-                delta = self.layers[k - 1].through_activation(below, slope)
-            self.layers[0].backward(x, delta)
+            delta = [scale * self.loss_function.delta(*values, math) for values in zip(z, a, y)]
+            if self.loss_function.logarithmic:
+                total = sum(delta)
+                delta = [d - v * total for d, v in zip(delta, a)]
+            elif not self.loss_function.paired:
+                delta = self.layers[-1].through_activation(z, a, delta)
+            self.propagate(x, results, delta, kept)
         if self.architecture.penalised:
             self.penalise()
         return loss / len(rows)
+
+    def propagate(
+        self,
+        x: Numbers,
+        results: list[tuple[Numbers, Numbers]],
+        delta: Numbers,
+        kept: list[Numbers] | None = None,
+    ) -> None:
+        """Add the gradient of one row, from dLoss/dz of the last layer, `delta`."""
+        for k in range(len(self.layers) - 1, 0, -1):
+            z, a = results[k - 1]
+            if kept:
+                thinned = [v * m for v, m in zip(a, kept[k - 1])]
+                slope = self.layers[k].backward(thinned, delta)
+                slope = [s * m for s, m in zip(slope, kept[k - 1])]
+            else:
+                slope = self.layers[k].backward(a, delta)
+            delta = self.layers[k - 1].through_activation(z, a, slope)
+        self.layers[0].backward(x, delta)
+
+    def clear(self) -> None:
+        """Zero the neurons' gradient."""
+        for neuron in self.neurons:
+            neuron.gradient = [0.0] * len(neuron.weights)
+
+    def gradient(self) -> Numbers:
+        """The neurons' gradient as one flat list."""
+        flat = [0.0] * self.architecture.parameter_count
+        for neuron in self.neurons:
+            for k, g in zip(neuron.index, neuron.gradient):
+                flat[k] = g
+        return flat
 
     def penalty(self) -> float:
         """What the weights add to the loss."""

@@ -1,4 +1,4 @@
-// delta W^T: the transposed copy of W that the forward product takes, or dot products without it.
+// delta W^T for a few rows, without a transposed copy of W.
 #pragma once
 
 #include "../kernels.h"
@@ -7,48 +7,7 @@
 namespace nnfast::NNFAST_ISA {
 namespace {
 
-// The square of rows i.. and columns j.. of W goes to rows j.. and columns i.. of W^T.
-template <class T>
-NNFAST_INLINE void transpose_square(const T* w, size_t w_stride, size_t rows, T* wt,
-                                    size_t wt_stride, size_t columns) {
-    constexpr size_t L = lanes<T>;
-    Vec<T> a[L], b[L];
-    NNFAST_UNROLL
-    for (size_t i = 0; i < L; ++i) a[i] = i < rows ? load(w + i * w_stride) : Vec<T>{};
-    // interleaving row i with row i + L/2, log2 L times, turns rows into columns
-    NNFAST_UNROLL
-    for (size_t step = 1; step < L; step *= 2) {
-        NNFAST_UNROLL
-        for (size_t i = 0; i < L / 2; ++i) {
-            b[2 * i] = interleaved<T, 0>(a[i], a[i + L / 2]);
-            b[2 * i + 1] = interleaved<T, 1>(a[i], a[i + L / 2]);
-        }
-        NNFAST_UNROLL
-        for (size_t i = 0; i < L; ++i) a[i] = b[i];
-    }
-    NNFAST_UNROLL
-    for (size_t i = 0; i < L; ++i)
-        if (i < columns) store(wt + i * wt_stride, a[i]);
-}
-
-template <class T>
-void transpose(size_t first, size_t rows, size_t outputs, const T* w, size_t w_rows, T* wt) {
-    constexpr size_t L = lanes<T>;
-    for_panels<T>(padded<T>(outputs), [&](size_t column, auto n) {
-        constexpr size_t N = decltype(n)::value;
-        for_panels<T>(padded<T>(rows), [&](size_t row, auto m) {
-            constexpr size_t M = decltype(m)::value;
-            for (size_t i = 0; i < M * L && row + i < rows; i += L)
-                for (size_t j = 0; j < N * L && column + j < outputs; j += L)
-                    transpose_square<T>(w + panel_row<T, N>(column, w_rows, first + row + i) + j,
-                                        N * L, rows - row - i,
-                                        wt + panel_row<T, M>(row, outputs, column + j) + i, M * L,
-                                        outputs - column - j);
-        });
-    });
-}
-
-// z (rows, inputs) = delta W^T without a transposed copy, for I inputs from `first` and R rows: dot
+// z (rows, inputs) = delta W^T for I inputs from `first` and R rows: dot
 // products along the outputs, their sums held in 64 bytes as in Sum
 template <class T, size_t R, size_t I>
 NNFAST_INLINE void dot_tile(const Product<T>& p, size_t row, size_t first,
