@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -181,10 +182,8 @@ class Scikit(Run):
             if losses[-1] <= self.problem.goal or time.perf_counter() > end:
                 raise Enough
 
-        try:
+        with suppress(Enough):
             self._fit(self._estimator(watch))
-        except Enough:
-            pass
         return losses
 
     def timed(self, epochs: int) -> tuple[float, int]:
@@ -286,19 +285,15 @@ def contenders() -> dict[str, Callable[[Problem, int], Run]]:
     found: dict[str, Callable[[Problem, int], Run]] = {
         name: partial(Ours, name) for name in {**OPTIMIZERS, **BATCH_METHODS}
     }
-    try:
+    with suppress(ImportError):
         import sklearn.neural_network  # noqa: F401
         from threadpoolctl import threadpool_limits
-    except ImportError:
-        pass
-    else:
+
         threadpool_limits(1)
         found.update({f"scikit-learn {s}": partial(Scikit, s) for s in ("lbfgs", "adam", "sgd")})
-    try:
+    with suppress(ImportError):
         import torch
-    except ImportError:
-        pass
-    else:
+
         torch.set_num_threads(1)
         found.update({f"PyTorch {s}": partial(Torch, s) for s in ("LBFGS", "Adam")})
     return found

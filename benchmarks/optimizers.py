@@ -172,7 +172,9 @@ def main() -> int:
         }
         print(f"{problem.name} done", file=sys.stderr, flush=True)
     took = time.perf_counter() - begun
-    print(f"{processor()}; nnfast {nn.__version__}, level {nn.info()['fastest_level']}; {took:.0f} s")
+    print(
+        f"{processor()}; nnfast {nn.__version__}, level {nn.info()['fastest_level']}; {took:.0f} s"
+    )
     print(f"Epochs and milliseconds to the goal within {given.seconds:g} s, and how many seeds.\n")
     print(table(columns) + "\n")
     for problem in (p for p in chosen if p.name in columns):

@@ -30,14 +30,15 @@ arguments = parser.parse_args()
 
 @cache
 def load(name):
-    return [nn.datasets.load_fann(arguments.folder / f"{name}.{part}") for part in ("train", "test")]
+    return [
+        nn.datasets.load_fann(arguments.folder / f"{name}.{part}") for part in ("train", "test")
+    ]
 
 
-def stopped_early(net, train, validation, **options):
-    """The network of the epoch with the least validation loss."""
+def train_and_stop_early(net, train, validation, **options):
+    """Train to the weights of the epoch with the least validation loss."""
     stopping = nn.EarlyStopping(patience=100)
     net.fit(*train, validation_data=validation, callbacks=[stopping], verbose=0, **options)
-    return net
 
 
 def test_error(net, test):
@@ -49,7 +50,8 @@ def thyroid(seed):
     validation, test = (X[:1800], Y[:1800]), (X[1800:], Y[1800:])
     layers = [nn.Dense(16, "tanh"), nn.Dense(8, "tanh"), nn.Dense(3, "softmax")]
     net = nn.Network([21, *layers], dtype="float64", seed=seed)
-    return test_error(stopped_early(net, train, validation, epochs=2000, optimizer="rprop"), test)
+    train_and_stop_early(net, train, validation, epochs=2000, optimizer="rprop")
+    return test_error(net, test)
 
 
 def mushroom(seed):
@@ -64,7 +66,8 @@ def kin32fm(seed):
     net = nn.Network(
         [32, nn.Dense(20, "tanh"), nn.Dense(1, "linear")], dtype="float64", seed=seed, l2=1e-4
     )
-    net = stopped_early(net, (X[:1536], Y[:1536]), (X[1536:], Y[1536:]), epochs=300, optimizer="scg")
+    train, validation = (X[:1536], Y[:1536]), (X[1536:], Y[1536:])
+    train_and_stop_early(net, train, validation, epochs=300, optimizer="scg")
     return net.evaluate(*test)["loss"]
 
 
