@@ -2,7 +2,7 @@
 
 All start from the same weights, compute in float64 and in one thread, and minimise the mean loss
 over the training rows without penalties. A first run finds n, the epoch whose objective reaches the
-goal; a second, fresh run of n epochs, which records nothing, is timed.
+goal; a second, fresh run of n epochs, with nothing watching it, is timed.
 """
 
 from __future__ import annotations
