@@ -260,8 +260,8 @@ class Torch(Run):
             loss = self.loss(model(self.X[rows]), self.Y[rows])
             loss.backward()
             method.step()
-            total += loss.item()
-        return total / len(batches)
+            total += loss.item() * len(rows)  # the last batch is smaller
+        return total / len(self.X)
 
     def curve(self, seconds: float) -> list[float]:
         epoch = self._epochs(self._model(), 1)
