@@ -13,6 +13,7 @@ import nnfast as nn
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 MNIST = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist"
+FANN = MNIST.with_name("fann")
 
 
 def run(name, *arguments, folder, **environment):
@@ -139,3 +140,13 @@ def test_mnist(tmp_path):
         assert float(test.rstrip("%")) > 60  # at chance it is 10 %
         assert float(seconds) > 0
         assert f"best accuracy: test {test}, validation {validation}" in text
+
+
+def test_fann_sets(tmp_path):
+    if not FANN.is_dir():
+        pytest.skip(f"no data of FANN in {FANN}")
+    lines = run("fann_sets.py", str(FANN), "--seeds", "1", folder=tmp_path).splitlines()
+    thyroid, mushroom, kin = (float(line.split()[3]) for line in lines)
+    assert thyroid < 5  # 7.3 % is the error of always naming the largest class
+    assert mushroom == 0
+    assert kin < 0.2 * float(lines[2].split()[-1])
