@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "network.h"
+#include "pass.h"
 
 namespace nnfast {
 

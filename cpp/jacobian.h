@@ -1,7 +1,7 @@
 // Derivatives of the outputs by the parameters.
 #pragma once
 
-#include "network.h"
+#include "pass.h"
 
 namespace nnfast {
 

@@ -11,7 +11,7 @@ import pytest
 import nnfast
 from nnfast import levels
 from nnfast.formulas import ACTIVATIONS, SGD, Adam, losses_for
-from nnfast.levels import numpy_arrays, pure_python
+from nnfast.levels import numpy_arrays, pure_random
 
 # vectors hold 2 to 16 numbers, tiles 6 or 8 rows and 2 vectors
 WIDTHS = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 65]
@@ -274,7 +274,7 @@ def test_shuffling_by_hand():
 def test_python_and_numpy_shuffle_alike(n, seed):
     states = shuffling_state(seed), shuffling_state(seed)
     for _ in range(3):
-        order = pure_python.shuffled(n, states[0])
+        order = pure_random.shuffled(n, states[0])
         assert sorted(order) == list(range(n))
         np.testing.assert_array_equal(numpy_arrays.shuffled(n, states[1]), order)
         assert states[0].shuffle == states[1].shuffle
@@ -282,7 +282,7 @@ def test_python_and_numpy_shuffle_alike(n, seed):
 
 def test_every_order_is_equally_likely():
     state = shuffling_state(5)
-    orders = [tuple(pure_python.shuffled(3, state)) for _ in range(6000)]
+    orders = [tuple(pure_random.shuffled(3, state)) for _ in range(6000)]
     counts = [orders.count(order) for order in itertools.permutations(range(3))]
     assert min(counts) > 850  # 1000 expected, 5 standard deviations
     assert max(counts) < 1150
@@ -295,7 +295,7 @@ def test_shuffled_epoch_is_an_epoch_over_shuffled_rows(problem, level, dtype, ba
     case.shuffle_seed = seed
     parameters, state, losses = case.train(level, SGD(0.1), batch_size=batch_size)
     by_hand = shuffling_state(seed)
-    order = pure_python.shuffled(37, by_hand)
+    order = pure_random.shuffled(37, by_hand)
     sorted_case = replace(case, X=case.X[order], Y=case.Y[order])
     expected, _, expected_losses = sorted_case.train(
         level, SGD(0.1), batch_size=batch_size, shuffle=False
