@@ -263,7 +263,7 @@ def test_shuffling_by_hand():
     for i, u in zip(range(5, 0, -1), outputs, strict=True):
         j = (u >> 32) * (i + 1) >> 32
         order[i], order[j] = order[j], order[i]
-    for module in (pure_python, numpy_arrays):
+    for module in (pure_random, numpy_arrays):
         state = shuffling_state(1234567)
         assert list(module.shuffled(6, state)) == order
         assert state.shuffle == (1234567 + 5 * 0x9E3779B97F4A7C15) % 2**64
