@@ -2,6 +2,7 @@
 #pragma once
 
 #include "network.h"
+#include "team.h"
 #include "vectors.h"
 
 namespace nnfast {
