@@ -6,6 +6,7 @@
 
 import argparse
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +18,23 @@ parser.add_argument("--runs", type=int, default=20, help="starts per row")
 parser.add_argument("--spirals", type=Path, metavar="FOLDER", help="where two-spiral.* are")
 arguments = parser.parse_args()
 
+warnings.simplefilter("ignore", nn.TrainingWarning)  # starts that get stuck are counted below
+
 
 def epochs_to_solve(sizes, X, y, method, spread, seed, most):
     """Epochs until all outputs are within 0.4 of their targets (Fahlman's rule); None if never."""
     net = nn.Network(sizes, loss="quadratic", dtype="float64", seed=seed)
     net.parameters[:] = np.random.default_rng(seed).uniform(-spread, spread, net.parameters.size)
+
+    def solved(*_):
+        return bool((abs(net.predict(X) - y.reshape(len(X), -1)) < 0.4).all())
+
     try:
-        for epoch in range(most):
-            if (abs(net.predict(X) - y.reshape(len(X), -1)) < 0.4).all():
-                return epoch
-            if net.fit(X, y, optimizer=None if epoch else method).stop_reason:
-                return None
+        watch = nn.LambdaCallback(on_epoch_end=solved)
+        history = net.fit(X, y, epochs=most, optimizer=method, callbacks=[watch])
     except nn.DivergenceError:
-        pass
-    return None
+        return None
+    return history.epochs if solved() else None
 
 
 def row(title, sizes, X, y, method, spread, most, published):
@@ -55,6 +59,7 @@ for n, hidden, most, published in [
     for title, method, spread in [
         ("iRprop-, first step 1, ±1", nn.Rprop(initial_step=1.0), 1.0),
         ("iRprop-, first step 0.1, ±2", nn.Rprop(initial_step=0.1), 2.0),
+        ("iRprop-, steps up to 0.5, ±2", nn.Rprop(initial_step=0.5, largest_step=0.5), 2.0),
         ("iRprop+, first step 1, ±1", nn.Rprop("irprop+", initial_step=1.0), 1.0),
         (f"Quickprop, rate {n}, ±1", nn.Quickprop(learning_rate=n), 1.0),
         (f"Quickprop, rate {n / 10}, ±1", nn.Quickprop(learning_rate=n / 10), 1.0),

@@ -150,3 +150,11 @@ def test_fann_sets(tmp_path):
     assert thyroid < 5  # 7.3 % is the error of always naming the largest class
     assert mushroom == 0
     assert kin < 0.2 * float(lines[2].split()[-1])
+
+
+def test_published_figures(tmp_path):
+    """Of one start, on the problem that the methods solve soonest."""
+    text = run("published_figures.py", "--runs", "1", folder=tmp_path)
+    row = next(line for line in text.splitlines() if "10-5-10 iRprop-, steps up to 0.5" in line)
+    assert row.split()[7:10] == ["1", "of", "1"]
+    assert 10 < int(row.split()[10]) < 40

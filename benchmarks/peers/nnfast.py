@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import nnfast as nn
 from benchmarks.data import numbers
 from benchmarks.peers import Peer
@@ -17,6 +19,8 @@ class Compiled(Peer):
 
     def prepare(self, level: str) -> None:
         w = self.workload
+        # a workload trained over and over ends saturated
+        warnings.simplefilter("ignore", nn.TrainingWarning)
         nn.set_num_threads(w.threads)
         layers = map(nn.Dense, w.sizes[1:], w.activations)
         self.net = nn.Network([w.sizes[0], *layers], loss=w.loss, dtype=w.dtype, level=level)
