@@ -63,6 +63,7 @@ for n, hidden, most, published in [
         ("iRprop+, first step 1, ±1", nn.Rprop("irprop+", initial_step=1.0), 1.0),
         (f"Quickprop, rate {n}, ±1", nn.Quickprop(learning_rate=n), 1.0),
         (f"Quickprop, rate {n / 10}, ±1", nn.Quickprop(learning_rate=n / 10), 1.0),
+        (f"Quickprop, rate {n}, mu 1.2, ±2", nn.Quickprop(learning_rate=n, mu=1.2), 2.0),
         ("SCG, ±1", nn.SCG(), 1.0),
         ("L-BFGS, ±1", nn.LBFGS(), 1.0),
         ("Levenberg-Marquardt, ±1", nn.LevenbergMarquardt(), 1.0),
