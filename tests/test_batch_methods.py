@@ -615,3 +615,8 @@ def test_divergence_of_quickprop_leaves_good_weights(level):
 def test_compare_refuses_batch_methods():
     with pytest.raises(ValueError, match="compare was given LBFGS, a batch method"):
         nn.compare(regression(0), *sine(), optimizer="lbfgs")
+
+
+def test_a_plateau_cannot_reduce_their_steps(method):
+    with pytest.raises(ValueError, match="ReduceOnPlateau nothing to reduce"):
+        regression(0).fit(*sine(), optimizer=method, callbacks=[nn.ReduceOnPlateau("loss")])

@@ -7,6 +7,7 @@ from typing import Any
 
 from nnfast import metrics, validation
 from nnfast.callbacks import Callback, Logs
+from nnfast.formulas import BatchMethod
 
 
 class Monitor(Callback):
@@ -149,10 +150,10 @@ class ReduceOnPlateau(Monitor):
     def on_train_begin(self, logs: Logs) -> None:
         super().on_train_begin(logs)
         self._waited = self._resting = 0
-        if not hasattr(self.network.optimizer, "learning_rate"):
+        if isinstance(self.network.optimizer, BatchMethod):
             raise ValueError(
-                f"{self.network.optimizer!r} has no learning rate, and ReduceOnPlateau nothing to "
-                "reduce."
+                f"{self.network.optimizer!r} has no learning rate that changes, and "
+                "ReduceOnPlateau nothing to reduce."
             )
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:

@@ -87,7 +87,7 @@ def find_learning_rate(
             f"lowest is {lowest!r} and highest {highest!r}; expected 0 < lowest < highest."
         )
     chosen = validation.optimizer(optimizer) or network.optimizer or OPTIMIZERS["adam"]()
-    if isinstance(chosen, BatchMethod) or not hasattr(chosen, "learning_rate"):
+    if isinstance(chosen, BatchMethod):
         raise ValueError(f"{chosen!r} has no learning rate to look for; choose another optimizer.")
     diagnostics.check_data(network, X)  # here all rows are seen; the copy's fits get batches
     rates = np.geomspace(lowest, highest, steps)
