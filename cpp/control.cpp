@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "vectors.h"
+
 namespace nnfast {
 namespace {
 
@@ -12,18 +14,6 @@ template <class T, class F>
 void for_rules(const Network<T>& network, F f) {
     for (size_t k = 0; k < network.regularization.size(); ++k)
         f(network.regularization[k], network.layers[k].flat, network.layers[k]);
-}
-
-// term(i) summed over i < n, as a sum of eight interleaved ones: short chains, in a fixed order
-template <class F>
-double sum_of(size_t n, F term) {
-    double sums[8] = {};
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (size_t j = 0; j < 8; ++j) sums[j] += term(i + j);
-    for (size_t j = 0; i + j < n; ++j) sums[j] += term(i + j);
-    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) +
-           ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
 }  // namespace

@@ -11,14 +11,20 @@ namespace nnfast {
 
 using Vector = std::vector<double>;
 
-inline double dot(const double* a, const double* b, size_t n) {
+// term(i) summed over i < n
+template <class F>
+double sum_of(size_t n, F term) {
     double part[8] = {};
     size_t i = 0;
     for (; i + 8 <= n; i += 8)
-        for (size_t j = 0; j < 8; ++j) part[j] += a[i + j] * b[i + j];
-    for (size_t j = 0; i < n; ++i, ++j) part[j] += a[i] * b[i];
+        for (size_t j = 0; j < 8; ++j) part[j] += term(i + j);
+    for (size_t j = 0; i + j < n; ++j) part[j] += term(i + j);
     return ((part[0] + part[4]) + (part[2] + part[6])) +
            ((part[1] + part[5]) + (part[3] + part[7]));
+}
+
+inline double dot(const double* a, const double* b, size_t n) {
+    return sum_of(n, [=](size_t i) { return a[i] * b[i]; });
 }
 
 inline double dot(const Vector& a, const Vector& b) {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnfast import drawing
 from nnfast.levels.contract import Architecture, Array
 
 if TYPE_CHECKING:
@@ -115,14 +116,7 @@ class History:
 
         Needs matplotlib: `pip install "nnfast[plot]"`. Nothing is shown: `plt.show()` does that.
         """
-        try:
-            from matplotlib import pyplot
-        except ImportError:
-            raise ImportError(
-                'History.plot draws with matplotlib; install it with: pip install "nnfast[plot]"'
-            ) from None
-        if ax is None:
-            ax = pyplot.figure().add_subplot()
+        ax = drawing.axes(ax, "History.plot")
         names = self._numbers()
         for name in names:
             ax.plot(range(self.epochs), self._records[name], label=name)

@@ -37,8 +37,8 @@ class Dense:
     init, bias_init: how W and b start; None takes the network's choice.
     l1, l2: the penalty l1 Σ|w| + l2/2 Σ w² on W, not on b, which `fit` adds to the loss; its
         gradient is l1 sign(w) + l2 w. None takes the network's choice. Keras' `l2(c)` is l2 = 2c,
-        PyTorch's weight_decay is l2, scikit-learn's alpha is l2 n and the lambda of Nielsen (2015)
-        too, with n rows of training data.
+        PyTorch's weight_decay is l2, scikit-learn's alpha is l2 times the rows of a batch, and the
+        lambda of Nielsen (2015) is l2 times those of the training data.
     dropout: the fraction of this layer's outputs that are zero in each row of an update, the others
         being divided by 1 - dropout (Srivastava et al. 2014); not for the last layer.
     max_norm: after an update the weights into a unit are scaled down to this Euclidean length, if

@@ -261,9 +261,8 @@ class Training:
     ) -> Sequence[float]:
         """Have the level train, from this update of an epoch that has so many."""
         network = self.network
-        optimizer, state, control = network.optimizer, network.training_state, self.control
+        optimizer, state, control = network.optimizer, self._state(), self.control
         assert optimizer is not None
-        assert state is not None
         if not isinstance(optimizer, BatchMethod):
             if isinstance(rate := optimizer.learning_rate, Schedule):
                 count = epochs * -(-len(rows) // batch_size)

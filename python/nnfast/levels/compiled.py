@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -104,8 +104,8 @@ class Compiled:
         )
         if not finite:
             raise DivergenceError("the training diverged", array.tolist())
-        losses: Any = array  # a sequence as good as a list, which would take longer to make
-        return losses  # type: ignore[no-any-return]
+        # a sequence as good as a list, which would take longer to make
+        return cast(Sequence[float], array)
 
     def jacobian(self, parameters: Array, X: Array) -> Array:
         return self.core.jacobian(parameters, X, get_num_threads())

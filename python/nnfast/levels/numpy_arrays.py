@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,8 @@ class NumpyArrays:
         self.architecture = architecture
         self.activations = [ACTIVATIONS[name] for name in architecture.activations]
         self.regularization = architecture.regularization
+        limits = [rule.max_norm for rule in self.regularization]
+        self.limits = [(k, limit) for k, limit in enumerate(limits) if limit < math.inf]
         self.loss_function = LOSSES[architecture.loss]
 
     def forward(self, parameters: Array, X: Array) -> Array:
@@ -77,7 +81,8 @@ class NumpyArrays:
                     rows = batch if order is None else order[batch]
                     x, y = X[rows], Y[rows]
                     w = None if sample_weight is None else sample_weight[rows]
-                    noise = Noise(self.architecture, state, len(x))
+                    noisy = self.architecture.noisy
+                    noise = Noise(self.architecture, state, len(x)) if noisy else None
                     total += len(x) * self.backpropagate(layers, gradients, x, y, w, noise)
                     self.penalise(layers, gradients)
                     if control.rates is not None:
@@ -222,23 +227,19 @@ class NumpyArrays:
             if norm > control.clip_norm:
                 gradient *= control.clip_norm / norm
         state.step += 1
-        old = parameters.copy()
-        parameters[:], *slots = optimizer.update(
-            parameters, gradient, tuple(state.slots), state.step, np
-        )
+        new, *slots = optimizer.update(parameters, gradient, tuple(state.slots), state.step, np)
         for slot, values in zip(state.slots, slots, strict=True):
             slot[:] = values
         if factors is not None:
             bent = factors != 1
-            parameters[bent] = (old + factors * (parameters - old))[bent]
-        for rule, (W, _) in zip(
-            self.regularization, self.architecture.views(parameters), strict=True
-        ):
-            if np.isfinite(rule.max_norm):
-                norms = np.sqrt(np.square(W, dtype=np.float64).sum(axis=0))
-                W *= np.where(norms > rule.max_norm, rule.max_norm / np.maximum(norms, 1e-300), 1.0)
+            new[bent] = (parameters + factors * (new - parameters))[bent]
+        for k, limit in self.limits:
+            W, _ = self.architecture.views(new)[k]
+            norms = np.sqrt(np.square(W, dtype=np.float64).sum(axis=0))
+            W *= np.where(norms > limit, limit / np.maximum(norms, 1e-300), 1.0)
         if factors is not None:
-            parameters[factors == 0] = old[factors == 0]
+            new[factors == 0] = parameters[factors == 0]
+        parameters[:] = new
 
 
 def through_activation(f: Activation, z: Array, a: Array, slope: Array) -> Array:
