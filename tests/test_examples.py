@@ -97,7 +97,7 @@ def test_gates_says_that_matplotlib_is_missing(tmp_path):
     (tmp_path / "matplotlib.py").write_text("raise ImportError('not here')\n")
     path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
     text = run("gates.py", "--plot", "loss.png", folder=tmp_path, PYTHONPATH=path)
-    assert contains(text, "No plot: History.plot draws with matplotlib; install it", "every gate")
+    assert contains(text, "No plot: History.plot needs matplotlib; install it", "every gate")
     assert not (tmp_path / "loss.png").exists()
 
 

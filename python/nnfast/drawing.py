@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nnfast import extras
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 def axes(ax: Axes | None, who: str) -> Axes:
     """`ax`, or the axes of a new figure; ImportError says how `who` gets matplotlib."""
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ImportError(
-            f'{who} draws with matplotlib; install it with: pip install "nnfast[plot]"'
-        ) from None
-    return pyplot.figure().add_subplot() if ax is None else ax
+    pyplot = extras.load("matplotlib.pyplot", extra="plot", purpose=who)
+    made: Axes = pyplot.figure().add_subplot() if ax is None else ax
+    return made
