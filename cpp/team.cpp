@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "floating_point.h"
+
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 #endif
@@ -31,7 +33,12 @@ constexpr size_t fewest_alone = 64, most_alone = 8192;
 
 Team::Team(size_t members) {
     try {
-        for (size_t i = 1; i < members; ++i) threads_.emplace_back([this, i] { work(i); });
+        const ArithmeticMode mode = arithmetic_mode();
+        for (size_t i = 1; i < members; ++i)
+            threads_.emplace_back([this, i, mode] {
+                set_arithmetic_mode(mode);
+                work(i);
+            });
     } catch (const std::system_error&) {
         // the system gives no more threads: the team is the ones there are
     }

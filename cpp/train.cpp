@@ -5,6 +5,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "floating_point.h"
 #include "watch.h"
 
 namespace nnfast {
@@ -115,7 +116,13 @@ template <class T>
 void Trainer<T>::run(const Data<T>& data, size_t epochs, size_t batch_size, bool shuffle,
                      size_t threads, double* losses, const std::function<bool()>& interrupted) {
     batch_size = std::min(batch_size, data.rows);
-    Watch watch(interrupted);
+    const ArithmeticMode callers = arithmetic_mode();
+    const ArithmeticScope scope(callers | subnormals_are_zero);
+    const std::function<bool()> asked = [&] {
+        const ArithmeticScope as_before(callers);
+        return interrupted();
+    };
+    Watch watch(asked);
     const Plan plan{data, epochs, batch_size, shuffle && batch_size < data.rows, losses, watch};
     way_ == Way::tiny ? run_tiny(plan) : run_chunks(plan, threads);
 }

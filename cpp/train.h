@@ -30,6 +30,7 @@ public:
 
     // Trains on; losses[epoch] is the mean over its rows, each batch measured before its update.
     // `interrupted` is asked about every 50 ms; true ends the training between two updates.
+    // Subnormal numbers count as zero.
     void run(const Data<T>& data, size_t epochs, size_t batch_size, bool shuffle, size_t threads,
              double* losses, const std::function<bool()>& interrupted);
 

@@ -15,6 +15,7 @@ from nnfast import _core
 ROOT = Path(__file__).parents[1]
 
 STATE = """
+import signal
 import threading
 import numpy as np
 
@@ -41,6 +42,14 @@ for level in nnfast.levels.available()[1:]:
         net.fit(X, X[:, :10], epochs=1, batch_size=256)
         net.predict(X)
         check(level)
+
+if hasattr(signal, "setitimer"):  # a signal's handler runs in the middle of a training
+    seen = []
+    signal.signal(signal.SIGALRM, lambda number, frame: seen.append(exact()))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    while not seen:
+        net.fit(X, X[:, :10], epochs=200, verbose=0)
+    assert seen == [True], "during a training"
 print("exact")
 """
 

@@ -8,15 +8,36 @@
 namespace nnfast::NNFAST_ISA {
 namespace {
 
-// Writes the inputs with any(i) != 0 into list; how many there are
+// Of `count` numbers, those that are not zero: their places into list, how many as the result
 template <class T>
-size_t list_active(size_t inputs, const T* any, uint32_t* list) {
-    size_t count = 0;
-    for (size_t i = 0; i < inputs; ++i) {
-        list[count] = static_cast<uint32_t>(i);
-        count += any[i] != 0;
+size_t list_active(size_t count, const T* numbers, uint32_t* list) {
+    size_t active = 0, i = 0;
+    for (; i + lanes<T> <= count; i += lanes<T>)
+        active = list_nonzero<T>(load(numbers + i), static_cast<uint32_t>(i), list, active);
+    for (; i < count; ++i) {
+        list[active] = static_cast<uint32_t>(i);
+        active += numbers[i] != 0;
     }
-    return count;
+    return active;
+}
+
+// any = any | the rows of a group
+template <class T>
+void find_any(const T* const* x, size_t rows, size_t inputs, T* any) {
+    constexpr size_t few = 4;  // that are read side by side; one more than once where less are left
+    for (size_t first = 0; first < rows; first += few) {
+        const T* row[few];
+        for (size_t r = 0; r < few; ++r) row[r] = x[first + r < rows ? first + r : rows - 1];
+        size_t i = 0;
+        for (; i + lanes<T> <= inputs; i += lanes<T>) {
+            const Vec<T> left = either<T>(load(row[0] + i), load(row[1] + i));
+            const Vec<T> right = either<T>(load(row[2] + i), load(row[3] + i));
+            store(any + i, either<T>(load(any + i), either<T>(left, right)));
+        }
+        for (; i < inputs; ++i)
+            for (size_t r = 0; r < few; ++r)
+                if (row[r][i] != 0) any[i] = 1;
+    }
 }
 
 // any_of_all, then any of the present group
@@ -28,10 +49,7 @@ void find_active(size_t rows, size_t inputs, const T* const* x, T* any, uint32_t
     for (size_t i = 0; i < room; i += lanes<T>) store(any + i, Vec<T>{});
     for (size_t first = 0, g = 1; first < rows; first += group_rows, ++g) {
         for (size_t i = 0; i < room; i += lanes<T>) store(group + i, Vec<T>{});
-        // row after row, as they lie in memory, for most of the time goes into fetching them
-        for (size_t r = first; r < rows && r < first + group_rows; ++r)
-            for (size_t i = 0; i < inputs; i += lanes<T>)
-                store(group + i, either<T>(load(group + i), load_first(x[r] + i, inputs - i)));
+        find_any(x + first, rows - first < group_rows ? rows - first : group_rows, inputs, group);
         for (size_t i = 0; i < room; i += lanes<T>)
             store(any + i, either<T>(load(any + i), load(group + i)));
         counts[g] = list_active(inputs, group, lists + g * inputs);

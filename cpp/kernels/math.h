@@ -24,7 +24,6 @@ struct Constants<float> {
     static constexpr float sqrt_half = 0x1.6a09e6p-1f, two_to_mantissa = 0x1p23f;
     static constexpr float subnormal_scale = 0x1p24f;
     static constexpr float log_of_subnormal_scale = 0x1.0a2b24p+4f;
-    static constexpr float negligible = 0x1p-57f;  // its square, times 1e-3, is a normal number
     static constexpr float smallest_normal = 0x1p-126f, largest = 0x1.fffffep127f;
     // |error| < 7.8e-9 of e^r
     static constexpr float exp_tail[] = {0.5f, 0.166665770255979882f, 0.041666554662050534f,
@@ -54,7 +53,6 @@ struct Constants<double> {
     static constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1, two_to_mantissa = 0x1p52;
     static constexpr double subnormal_scale = 0x1p54;
     static constexpr double log_of_subnormal_scale = 0x1.2b708872320e2p+5;
-    static constexpr double negligible = 0x1p-505;
     static constexpr double smallest_normal = 0x1p-1022, largest = 0x1.fffffffffffffp1023;
     // |error| < 1.3e-17 of e^r
     static constexpr double exp_tail[] = {0.500000000000000102,     0.166666666666666675,

@@ -23,19 +23,6 @@ NNFAST_INLINE double power(double b, uint64_t t) {
     return result;
 }
 
-// A moving average without new gradient, such as that of a dead unit, would decay to subnormal
-// numbers, and each of those costs a hundred cycles: it counts as zero before it gets there.
-template <class T>
-NNFAST_INLINE Vec<T> average(Vec<T> v) {
-    return select<T>(abs<T>(v) < fill(2 * Constants<T>::smallest_normal), Vec<T>{}, v);
-}
-
-// Gradients whose squares would be subnormal count as zero too.
-template <class T>
-NNFAST_INLINE Vec<T> squarable(Vec<T> g) {
-    return select<T>(abs<T>(g) < fill(Constants<T>::negligible), Vec<T>{}, g);
-}
-
 struct GradientDescent {
     static constexpr const char* name = "sgd";
     static constexpr size_t hyperparameters = 3;
@@ -64,7 +51,7 @@ struct Momentum {
     }
     template <class T>
     static NNFAST_INLINE void update(const T* f, Vec<T> g, Vec<T>& p, Vec<T>* s) {
-        const Vec<T> v = s[0] = average<T>(fma(fill(f[1]), s[0], fill(f[0]) * g));
+        const Vec<T> v = s[0] = fma(fill(f[1]), s[0], fill(f[0]) * g);
         p = p + fma(fill(f[2]), v, fill(f[3]) * g);
     }
 };
@@ -81,7 +68,6 @@ struct Adagrad {
     }
     template <class T>
     static NNFAST_INLINE void update(const T* f, Vec<T> g, Vec<T>& p, Vec<T>* s) {
-        g = squarable<T>(g);
         s[0] = fma(g, g, s[0]);
         p = p + fill(f[0]) * g / (sqrt(s[0]) + fill(f[1]));
     }
@@ -104,10 +90,9 @@ struct RMSprop {
     }
     template <class T>
     static NNFAST_INLINE void update(const T* f, Vec<T> g, Vec<T>& p, Vec<T>* s) {
-        g = squarable<T>(g);
-        s[0] = average<T>(fma(fill(f[0]), s[0], fill(f[1]) * (g * g)));
+        s[0] = fma(fill(f[0]), s[0], fill(f[1]) * (g * g));
         Vec<T> step = g / (sqrt(s[0]) + fill(f[3]));
-        if constexpr (momentum) step = s[1] = average<T>(fma(fill(f[2]), s[1], step));
+        if constexpr (momentum) step = s[1] = fma(fill(f[2]), s[1], step);
         p = fma(fill(f[4]), step, p);
     }
 };
@@ -115,8 +100,8 @@ struct RMSprop {
 // The moments of Kingma & Ba, algorithm 1
 template <class T>
 NNFAST_INLINE void update_moments(const T* f, Vec<T> g, Vec<T>& m, Vec<T>& v) {
-    m = average<T>(fma(fill(f[0]), m, fill(f[1]) * g));
-    v = average<T>(fma(fill(f[2]), v, fill(f[3]) * (g * g)));
+    m = fma(fill(f[0]), m, fill(f[1]) * g);
+    v = fma(fill(f[2]), v, fill(f[3]) * (g * g));
 }
 
 template <bool decays, bool amsgrad>
@@ -138,7 +123,7 @@ struct AdamOf {
     }
     template <class T>
     static NNFAST_INLINE void update(const T* f, Vec<T> g, Vec<T>& p, Vec<T>* s) {
-        update_moments<T>(f, squarable<T>(g), s[0], s[1]);
+        update_moments<T>(f, g, s[0], s[1]);
         Vec<T> v = s[1];
         if constexpr (amsgrad) v = s[2] = select<T>(v > s[2], v, s[2]);
         if constexpr (decays) p = fill(f[7]) * p;
@@ -173,7 +158,6 @@ struct Nadam {
     }
     template <class T>
     static NNFAST_INLINE void update(const T* f, Vec<T> g, Vec<T>& p, Vec<T>* s) {
-        g = squarable<T>(g);
         update_moments<T>(f, g, s[0], s[1]);
         const Vec<T> c = s[2] = fma(fill(f[4]), s[2], fill(f[5]));
         const Vec<T> next = fma(fill(f[6]), c, fill(f[7]));

@@ -140,6 +140,33 @@ NNFAST_INLINE Vec<T> either(Vec<T> a, Vec<T> b) {
     return (Vec<T>)((IntVec<T>)a | (IntVec<T>)b);
 }
 
+// list[count], list[count + 1] ... = first + the lanes of v that are not zero; the new count. A
+// vector's worth of the list is written.
+template <class T>
+NNFAST_INLINE size_t list_nonzero(Vec<T> v, uint32_t first, uint32_t* list, size_t count) {
+#if defined(__AVX512F__)
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i place = _mm512_add_epi32(lane, _mm512_set1_epi32(static_cast<int>(first)));
+    if constexpr (sizeof(T) == 4) {
+        const __mmask16 chosen = _mm512_cmp_ps_mask((__m512)v, __m512{}, _CMP_NEQ_UQ);
+        _mm512_storeu_si512(list + count, _mm512_maskz_compress_epi32(chosen, place));
+        return count + static_cast<size_t>(__builtin_popcount(chosen));
+    } else {
+        const __mmask8 chosen = _mm512_cmp_pd_mask((__m512d)v, __m512d{}, _CMP_NEQ_UQ);
+        const __m512i packed = _mm512_maskz_compress_epi32(chosen, place);
+        __builtin_memcpy(list + count, &packed, lanes<T> * sizeof(uint32_t));
+        return count + static_cast<size_t>(__builtin_popcount(chosen));
+    }
+#else
+    NNFAST_UNROLL
+    for (size_t i = 0; i < lanes<T>; ++i) {
+        list[count] = first + static_cast<uint32_t>(i);
+        count += v[i] != 0;
+    }
+    return count;
+#endif
+}
+
 template <class T>
 NNFAST_INLINE Vec<T> abs(Vec<T> v) {
     return (Vec<T>)((IntVec<T>)v & ~(IntVec<T>)fill<T>(T(-0.0)));

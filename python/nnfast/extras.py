@@ -13,10 +13,11 @@ def load(module: str, *, extra: str, purpose: str) -> Any:
 
     Raises ImportError with the command that installs it, where it cannot be imported.
     """
+    package = module.partition(".")[0]
     try:
+        importlib.import_module(package)
         return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"{purpose} needs {module.partition('.')[0]}; install it with: "
-            f'pip install "nnfast[{extra}]"'
+            f'{purpose} needs {package}; install it with: pip install "nnfast[{extra}]"'
         ) from error
