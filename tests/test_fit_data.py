@@ -158,7 +158,7 @@ def test_clipping(level, clip):
 
 
 def parts(y, fraction, seed=0, last=None):
-    rows = data.read(X[: len(y)], y, network(last).architecture)
+    rows = data.read(X[: len(y)], y, network(last).door)
     return data.split(rows, fraction, seed)
 
 
@@ -189,7 +189,7 @@ def test_split_rows_are_not_trained_on(level):
     one, other = network(level=level), network(level=level)
     weight = 1.0 + LABELS
     history = one.fit(X, LABELS, epochs=3, validation_split=0.2, sample_weight=weight)
-    rows = data.read(X, LABELS, one.architecture, weight)
+    rows = data.read(X, LABELS, one.door, weight)
     training, held_out = data.split(rows, 0.2, one.seed)
     other.fit(training.X, training.Y, epochs=3, sample_weight=training.weight)
     assert np.allclose(one.parameters, other.parameters, rtol=1e-12)
@@ -373,7 +373,7 @@ def test_a_large_file_is_converted_batch_by_batch(
 ):
     monkeypatch.setattr(data, "WHOLE", 0)
     X = mapped(BYTES)
-    assert isinstance(data.read(X, LABELS, network().architecture), data.MappedRows)
+    assert isinstance(data.read(X, LABELS, network().door), data.MappedRows)
     options = {
         "epochs": 3,
         "batch_size": batch_size,

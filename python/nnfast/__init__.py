@@ -38,6 +38,7 @@ from nnfast.layers import Dense
 from nnfast.levels.contract import DivergenceError
 from nnfast.monitors import EarlyStopping, ReduceOnPlateau
 from nnfast.network import Network
+from nnfast.scaling import MinMaxScaler, Standardizer
 from nnfast.system import info
 from nnfast.tensorfile import FormatError
 from nnfast.threads import get_num_threads, set_num_threads
@@ -64,12 +65,14 @@ __all__ = [
     "LambdaCallback",
     "LevenbergMarquardt",
     "LossGoal",
+    "MinMaxScaler",
     "Nadam",
     "Network",
     "Quickprop",
     "RMSprop",
     "ReduceOnPlateau",
     "Rprop",
+    "Standardizer",
     "StepDecay",
     "TimeLimit",
     "TrainingWarning",

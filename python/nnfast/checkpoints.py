@@ -15,6 +15,7 @@ from nnfast.history import HISTOGRAMS
 from nnfast.tensorfile import FormatError
 
 if TYPE_CHECKING:
+    from nnfast.network import Network
     from nnfast.training import Training
 
 StrPath = str | os.PathLike[str]
@@ -67,11 +68,18 @@ class Snapshot:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FormatError(f"{path} does not describe a training: {error}") from error
 
-    def require(self, training: Training, optimizer: Any) -> None:
-        """Refuse to resume a training of another network, optimizer or other callbacks."""
-        own, kept = training.network, self.network
+    def require_network(self, own: Network) -> None:
+        """Refuse to resume a training of another network."""
+        kept = self.network
         if (own.layers, own.architecture) != (kept.layers, kept.architecture):
             raise ValueError(f"{self.path} was written by another network, {kept!r}, not {own!r}.")
+        if own.door.forgotten() != kept.door.forgotten():
+            options = f"{kept.door.forgotten().options}, not {own.door.forgotten().options}"
+            raise ValueError(f"{self.path} was written by a network with {options}.")
+
+    def require(self, training: Training, optimizer: Any) -> None:
+        """Refuse to resume a training with another optimizer, other data or callbacks."""
+        own, kept = training.network, self.network
         if optimizer is not None and optimizer != kept.optimizer:
             raise ValueError(
                 f"{self.path} was written by a training with {kept.optimizer!r}; expected the same "

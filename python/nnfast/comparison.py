@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nnfast import datasets, levels, validation
+from nnfast import data, datasets, levels, validation
 from nnfast.formulas import SGD, Adam, BatchMethod, Optimizer, steady
 from nnfast.levels.contract import Array, TrainingState
 from nnfast.network import Network
@@ -116,8 +116,7 @@ def compare(
 
     Raises ValueError or TypeError as `Network.fit` does.
     """
-    X = validation.inputs(X, network.architecture)
-    Y = validation.targets(y, len(X), network.architecture)
+    X, Y = data.ready(X, y, network.door)
     batch = validation.whole_number("batch_size", len(X) if batch_size is None else batch_size)
     epochs = validation.whole_number("epochs", epochs)
     chosen = validation.optimizer(optimizer) or Adam()

@@ -7,78 +7,111 @@ All have `blocks`, all rows once, to be measured; those that a level cannot take
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from nnfast import metrics, validation, weighting
-from nnfast.levels.contract import Architecture, Array, TrainingState
+from nnfast.door import Door
+from nnfast.levels.contract import Array, TrainingState
 from nnfast.levels.numpy_arrays import shuffled
 
 WHOLE = 1 << 24  # numbers of a mapped file that are converted at once
 
 
 @dataclass(slots=True)
-class Rows:
-    """Rows that a level takes as they are: X (n, inputs) and Y (n, outputs) in its dtype.
+class Arrays:
+    """Rows of X and Y, and what those in memory and those in a file have in common.
 
+    raw: Y before it was scaled; None where nothing scales it.
     weight: of each row when it is measured, (n,) with mean 1; None: all 1.
     training_weight: the same in training, where class_weight counts too.
     """
 
-    X: Array
+    X: Any
     Y: Array
     weight: Array | None = None
     training_weight: Array | None = None
+    raw: Array | None = None
 
     def __len__(self) -> int:
-        return len(self.X)
+        return len(self.Y)
+
+    @property
+    def targets(self) -> Array:
+        """Y in the user's units."""
+        return self.Y if self.raw is None else self.raw
+
+    def weigh(self, class_weight: Any, dtype: str) -> None:
+        """Let classes count in training as `Network.fit` says."""
+        of_class = weighting.class_weight(class_weight, self.targets)
+        weight = weighting.combined(self.weight, of_class)
+        self.training_weight = weighting.normalised(weight, dtype)
+
+    def updates(self, batch_size: int | None) -> int:
+        """How many batches an epoch has."""
+        return 1 if batch_size is None else -(-len(self) // batch_size)
+
+
+@dataclass(slots=True)
+class Rows(Arrays):
+    """Rows that a level takes as they are: X (n, inputs) and Y (n, outputs) in its dtype."""
+
+    X: Array
+
+    def raw_inputs(self) -> Iterator[tuple[int, Array]]:
+        """(index of the first row, rows) of X where it is raw."""
+        return validation.pieces(self.X)
+
+    def scaled(self, door: Door) -> Rows:
+        """Rows for a level out of raw ones."""
+        X, Y = door.scaled_inputs(self.X), door.scaled_targets(self.Y)
+        raw = None if door.output_scaler is None else self.Y
+        return Rows(X, Y, self.weight, self.training_weight, raw)
 
     def take(self, index: Array) -> Rows:
         weight = weighting.of_part(self.weight, index)
         return Rows(self.X[index], self.Y[index], weight, weight)
 
-    def weigh(self, class_weight: Any, dtype: str) -> None:
-        self.training_weight = _training_weight(self, class_weight, dtype)
-
-    def updates(self, batch_size: int | None) -> int:
-        """How many batches an epoch has."""
-        return 1 if batch_size is None else -(-len(self) // batch_size)
-
     def blocks(self) -> Iterator[Rows]:
         for start, X in validation.pieces(self.X):
             part = slice(start, start + len(X))
             weight, training_weight = _part(self.weight, part), _part(self.training_weight, part)
-            yield Rows(X, self.Y[part], weight, training_weight)
+            yield Rows(X, self.Y[part], weight, training_weight, _part(self.raw, part))
 
 
 @dataclass(slots=True)
-class MappedRows:
+class MappedRows(Arrays):
     """Rows of a file whose numbers are converted batch by batch; see `Rows`.
 
     X: the mapped file; index: the rows of it that count, (n,), to which Y and the weights belong.
+    door: what scales the rows of X.
     """
 
     X: np.memmap[Any, Any]
-    index: Array
-    Y: Array
-    weight: Array | None = None
-    training_weight: Array | None = None
+    index: Array = field(kw_only=True)
+    door: Door = field(kw_only=True)
 
-    def __len__(self) -> int:
-        return len(self.index)
+    def raw_inputs(self) -> Iterator[tuple[int, Array]]:
+        """(index of the first row, rows) of the file, as they are in it."""
+        for start in self._starts():
+            yield start, self.X[self.index[start : start + self._step]]
+
+    def scaled(self, door: Door) -> MappedRows:
+        """Rows for a level out of raw ones."""
+        raw = None if door.output_scaler is None else self.Y
+        return replace(self, Y=door.scaled_targets(self.Y), door=door, raw=raw)
 
     def take(self, index: Array) -> MappedRows:
         weight = weighting.of_part(self.weight, index)
-        return MappedRows(self.X, self.index[index], self.Y[index], weight, weight)
-
-    def weigh(self, class_weight: Any, dtype: str) -> None:
-        self.training_weight = _training_weight(self, class_weight, dtype)
-
-    def updates(self, batch_size: int | None) -> int:
-        """How many batches an epoch has."""
-        return 1 if batch_size is None else -(-len(self) // batch_size)
+        return replace(
+            self,
+            index=self.index[index],
+            Y=self.Y[index],
+            weight=weight,
+            training_weight=weight,
+        )
 
     def batches(
         self, batch_size: int | None, shuffle: bool, state: TrainingState
@@ -91,14 +124,21 @@ class MappedRows:
             yield self._rows(order[start : start + batch_size])
 
     def blocks(self) -> Iterator[Rows]:
-        step = max(1, validation.PIECE // self.X.shape[1])
-        for start in range(0, len(self), step):
-            yield self._rows(np.arange(start, min(start + step, len(self))))
+        for start in self._starts():
+            yield self._rows(np.arange(start, min(start + self._step, len(self))))
+
+    @property
+    def _step(self) -> int:
+        """Rows of about a million numbers."""
+        return max(1, validation.PIECE // int(self.X.shape[1]))
+
+    def _starts(self) -> range:
+        return range(0, len(self), self._step)
 
     def _rows(self, part: Array) -> Rows:
-        X = np.ascontiguousarray(self.X[self.index[part]], self.Y.dtype)
+        X = self.door.scaled_inputs(self.door.raw_inputs(self.X[self.index[part]], finite=False))
         weight, training_weight = _part(self.weight, part), _part(self.training_weight, part)
-        return Rows(X, self.Y[part], weight, training_weight)
+        return Rows(X, self.Y[part], weight, training_weight, _part(self.raw, part))
 
 
 class Batches:
@@ -108,9 +148,13 @@ class Batches:
         count as they are: their mean over the epoch is not known before its end.
     """
 
-    def __init__(self, source: Any, architecture: Architecture) -> None:
-        self.source, self.architecture = source, architecture
+    def __init__(self, source: Any, door: Door) -> None:
+        self.source, self.door = source, door
         self.class_weight: Any = None
+
+    def scaled(self, door: Door) -> Batches:
+        """These batches: each is scaled when it comes."""
+        return self
 
     @property
     def once(self) -> bool:
@@ -159,13 +203,14 @@ class Batches:
                 f"batch {number} is of type {type(batch).__name__}; expected a tuple (X, y) or "
                 "(X, y, sample_weight). If X is no source of batches, y is missing."
             )
-        dtype = self.architecture.dtype
-        X = validation.inputs(batch[0], self.architecture)
-        Y = validation.targets(batch[1], len(X), self.architecture)
+        dtype = self.door.architecture.dtype
+        X = self.door.inputs(batch[0])
+        raw = self.door.raw_targets(batch[1], len(X))
         weight = weighting.sample_weight(batch[2], len(X)) if len(batch) == 3 else None
-        of_class = weighting.class_weight(self.class_weight, Y)
+        of_class = weighting.class_weight(self.class_weight, raw)
         training = weight if of_class is None else of_class if weight is None else weight * of_class
-        return Rows(X, Y, *(None if w is None else w.astype(dtype) for w in (weight, training)))
+        weight, training = (None if w is None else w.astype(dtype) for w in (weight, training))
+        return Rows(X, self.door.scaled_targets(raw), weight, training, raw)
 
 
 Data = Rows | MappedRows | Batches
@@ -174,13 +219,13 @@ Data = Rows | MappedRows | Batches
 def read(
     X: Any,
     y: Any,
-    architecture: Architecture,
+    door: Door,
     sample_weight: Any = None,
     *,
     finite: bool = True,
     parts: bool = False,
 ) -> Data:
-    """X, y and sample_weight as `Network.fit` takes them.
+    """X, y and sample_weight as `Network.fit` takes them, to be `scaled`.
 
     finite: whether NaN in X is looked for; parts: whether only some of the rows will be used.
 
@@ -188,23 +233,40 @@ def read(
     batch by batch.
     """
     if y is None:
-        return _batches(X, architecture, sample_weight)
+        return _batches(X, door, sample_weight)
     rows: Rows | MappedRows
+    dtype = door.architecture.dtype
+    finite = finite or door.input_scaler is not None
     mapped = isinstance(X, np.memmap) and X.size > WHOLE
-    if mapped and (parts or not _ready(X, architecture.dtype)):
-        validation.mapped_inputs(X, architecture, finite)
-        Y = validation.targets(y, len(X), architecture)
-        rows = MappedRows(X, np.arange(len(X)), Y)
+    if mapped and (parts or door.input_scaler is not None or not _ready(X, dtype)):
+        validation.mapped_inputs(X, door.architecture, finite)
+        Y = door.raw_targets(y, len(X))
+        rows = MappedRows(X, Y, index=np.arange(len(X)), door=door)
     else:
-        X = validation.inputs(X, architecture, finite)
-        rows = Rows(X, validation.targets(y, len(X), architecture))
+        X = door.raw_inputs(X, finite)
+        rows = Rows(X, door.raw_targets(y, len(X)))
     if sample_weight is not None:
         weight = weighting.sample_weight(sample_weight, len(X))
-        rows.weight = rows.training_weight = weighting.normalised(weight, architecture.dtype)
+        rows.weight = rows.training_weight = weighting.normalised(weight, dtype)
     return rows
 
 
-def _batches(X: Any, architecture: Architecture, sample_weight: Any) -> Batches:
+def learned(door: Door, data: Data) -> Door:
+    """The door whose scalers are fitted, where they were not, to raw data."""
+    if not door.scales or isinstance(data, Batches):
+        return door
+    return door.fitted(data.raw_inputs, lambda: validation.pieces(data.Y))
+
+
+def ready(X: Any, y: Any, door: Door) -> tuple[Array, Array]:
+    """X and y as a level takes them, scaled as a first `fit` with them would."""
+    door = door.opened(X, y)
+    rows = Rows(raw := door.raw_inputs(X), door.raw_targets(y, len(raw)))
+    rows = rows.scaled(learned(door, rows))
+    return rows.X, rows.Y
+
+
+def _batches(X: Any, door: Door, sample_weight: Any) -> Batches:
     arrays = hasattr(X, "__array__") or isinstance(X, (str, bytes))
     if arrays or not (callable(X) or isinstance(X, Iterable)):
         raise TypeError(
@@ -212,7 +274,7 @@ def _batches(X: Any, architecture: Architecture, sample_weight: Any) -> Batches:
         )
     if sample_weight is not None:
         raise ValueError("sample_weight goes with arrays; give batches (X, y, sample_weight).")
-    return Batches(X, architecture)
+    return Batches(X, door)
 
 
 def split(rows: Data, fraction: Any, seed: int) -> tuple[Data, Data]:
@@ -232,7 +294,7 @@ def split(rows: Data, fraction: Any, seed: int) -> tuple[Data, Data]:
             "validation and one for training."
         )
     order = np.random.default_rng([seed, n]).permutation(n)
-    if weighting.one_class_per_row(rows.Y):
+    if weighting.one_class_per_row(rows.Y):  # not scaled yet
         order = order[np.argsort(metrics.classes(rows.Y)[order], kind="stable")]
     chosen = np.zeros(n, bool)
     chosen[order[(2 * np.arange(kept) + 1) * n // (2 * kept)]] = True  # evenly over the classes
@@ -245,8 +307,3 @@ def _ready(X: Array, dtype: str) -> bool:
 
 def _part(weight: Array | None, part: Any) -> Array | None:
     return None if weight is None else weight[part]
-
-
-def _training_weight(rows: Rows | MappedRows, class_weight: Any, dtype: str) -> Array | None:
-    of_class = weighting.class_weight(class_weight, rows.Y)
-    return weighting.normalised(weighting.combined(rows.weight, of_class), dtype)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnfast import inspection
+from nnfast import inspection, levels
 from nnfast.formulas import ACTIVATIONS, LOSSES, BatchMethod, Optimizer
 from nnfast.levels.contract import Array
 
@@ -66,8 +66,9 @@ def check_data(network: Network, X: Array) -> None:
             network,
             "unscaled inputs",
             f"{unscaled}. Such inputs drive units into saturation and make the loss far steeper in "
-            "some directions than in others, so that training is slow or diverges. Scale them "
-            "first: X, transform = nnfast.datasets.standardize(X), then transform(X_test).",
+            "some directions than in others, so that training is slow or diverges. Scale them: "
+            'Network(..., input_scaler="standard") does, or X, transform = '
+            "nnfast.datasets.standardize(X), then transform(X_test).",
         )
     if not few and network.layers[0].bias:
         _check_constant_columns(network, X, sample)
@@ -122,7 +123,7 @@ def _check_constant_columns(network: Network, X: Array, sample: Array) -> None:
             f"The same number in all rows of {len(columns)} of {X.shape[1]} columns of X: the "
             f"first is column {first}, always {X[0, first]:.4g}. Such a column tells nothing "
             "about a row and only adds to the biases, in larger steps than theirs. Leave it out, "
-            "or subtract the mean: nnfast.datasets.standardize(X) does.",
+            'or subtract the mean: Network(..., input_scaler="standard") does.',
         )
 
 
@@ -143,8 +144,8 @@ def check_units(network: Network, X: Array, Y: Array, epochs: int) -> None:
     hidden = network.architecture.activations[:-1]
     if not any(_is_rectifier(name) or _limits(name) for name in hidden):
         return
-    sample, targets = _sample(X), _sample(Y)
-    outputs = inspection.activations(network, sample)[:-1]
+    sample, targets = (np.ascontiguousarray(_sample(rows)) for rows in (X, Y))
+    outputs = inspection.hidden(network, sample)
     for k, (name, a) in enumerate(zip(hidden, outputs, strict=True)):
         if _is_rectifier(name):
             _check_dead(network, k, a, sample, targets)
@@ -185,7 +186,7 @@ def _check_saturated(
         f"({network.layers[k].activation}) lie within {SATURATED:.0%} of {low:g} or {high:g} for "
         f"most rows; the first is unit {np.flatnonzero(at_limit)[0]}. There the slope is nearly 0: "
         "these weights and those of the layers before hardly learn. Scale the inputs "
-        "(nnfast.datasets.standardize), and train again with a lower learning rate or "
+        '(input_scaler="standard"), and train again with a lower learning rate or '
         'init="glorot_uniform".',
     )
 
@@ -197,8 +198,9 @@ def _has_learned(network: Network, X: Array, Y: Array) -> bool:
     larger than its task has units to spare.
     """
     others = np.random.default_rng(0).permutation(len(Y))
-    own = network.evaluate(X, Y)["loss"]
-    return own <= LEARNED * network.evaluate(X, Y[others])["loss"]
+    level = levels.LEVELS[network.level](network.architecture)
+    own, of_others = (level.loss(network.parameters, X, targets) for targets in (Y, Y[others]))
+    return bool(own <= LEARNED * of_others)
 
 
 def _limits(activation: str) -> tuple[float, float] | None:
@@ -245,13 +247,14 @@ def _large_numbers(network: Network, X: Array, Y: Array) -> list[str]:
     causes = []
     if _unscaled(X):
         causes.append(
-            f"inputs up to {abs(X).max():.4g}: scale them with nnfast.datasets.standardize(X)"
+            f"inputs up to {abs(X).max():.4g}: scale them with "
+            'Network(..., input_scaler="standard")'
         )
     largest = float(abs(Y).max())
     if largest > LARGE and LOSSES[network.loss].targets == "any":
         causes.append(
             f"targets up to {largest:.4g}, whose errors {network.loss} multiplies: scale them with "
-            "nnfast.datasets.standardize(Y), and the outputs back with transform.inverse"
+            'Network(..., output_scaler="standard")'
         )
     return causes
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from nnfast import levels, tensorfile, validation
+from nnfast.door import Door
 from nnfast.formulas import (
     BATCH_METHODS,
     OPTIMIZERS,
@@ -21,11 +22,13 @@ from nnfast.formulas import (
 from nnfast.layers import Dense
 from nnfast.levels.contract import Array, TrainingState
 from nnfast.network import Network
+from nnfast.scaling import SCALERS, Scaler
 from nnfast.tensorfile import FormatError
 
 VERSION = 1
 # of a TrainingState; files from before dropout and schedules do not have the last two
 COUNTERS = {"step": None, "shuffle": None, "noise": 0, "epoch": 0}
+SCALED = {"input_scaler", "output_scaler"}
 PREFIX = "training."  # of the names of `Extra.arrays`
 Path = str | os.PathLike[str]
 
@@ -48,8 +51,9 @@ def save(network: Network, path: Path, extra: Extra | None = None) -> None:
         "inputs": network.sizes[0],
         "layers": [asdict(layer) for layer in network.layers],
         "batch_size": network.batch_size,
-        **network.options,
+        **{k: v for k, v in network.options.items() if k not in network.door.options},
     }
+    _describe_door(network.door, description, arrays)
     if network.frozen.any():
         arrays["frozen"] = network.frozen.astype(np.uint8)
     optimizer, state = network.optimizer, network.training_state
@@ -67,6 +71,32 @@ def save(network: Network, path: Path, extra: Extra | None = None) -> None:
         metadata["training"] = json.dumps(extra.description, allow_nan=False)
         arrays |= {PREFIX + name: array for name, array in extra.arrays.items()}
     tensorfile.write(path, arrays, metadata)
+
+
+def _describe_door(door: Door, description: dict[str, Any], arrays: dict[str, Array]) -> None:
+    """Add what a door has; nothing where it has nothing, as in files from before there were any."""
+    learned = {name: value for name, value in door.options.items() if value is not None}
+    for name, value in learned.items():
+        if isinstance(value, Scaler):
+            description[name] = {"name": value.name, **value.options}
+            if value.fitted:
+                arrays |= {f"{name}.shift": value.shift, f"{name}.scale": value.scale}
+        else:
+            description[name] = value
+    if learned:
+        description["given"] = sorted(door.given)
+
+
+def _read_door(description: dict[str, Any], arrays: dict[str, Array]) -> None:
+    """Turn what `_describe_door` added into arguments of `Network`."""
+    for name in SCALED & description.keys():
+        options = dict(description[name])
+        kind = SCALERS[options.pop("name")]
+        parts = {part: arrays.pop(f"{name}.{part}", None) for part in ("shift", "scale")}
+        for part in parts.values():
+            if part is not None:
+                _require(part, part.shape, "float64", name)
+        description[name] = kind(**options, **parts)
 
 
 def _describe(optimizer: Optimizer | BatchMethod) -> dict[str, Any]:
@@ -118,9 +148,14 @@ def _network(description: dict[str, Any], arrays: dict[str, Array], level: str) 
     counters = {name: description.pop(name, default) for name, default in COUNTERS.items()}
     rate_factor = description.pop("rate_factor", 1.0)
     batch_size = description.pop("batch_size", 32)
+    _read_door(description, arrays)
+    given = description.pop("given", [])
     network = Network([sizes[0], *layers], level=level, **description)
     _require(parameters, (count,), network.dtype, "parameters")
     network.parameters[:] = parameters
+    for name in given:
+        validation.choice("given option", name, network.door.options)
+    network.restore_door(replace(network.door, given=frozenset(given)))
     if batch_size is not None:
         batch_size = validation.whole_number("batch_size", batch_size)
     network.batch_size = batch_size

@@ -83,8 +83,8 @@ def gradient_check(network: Network, X: Any, y: Any, *, entries: int = 1000) -> 
 
     Raises ValueError or TypeError for data that do not fit.
     """
-    X = validation.inputs(X, network.architecture)
-    Y = validation.targets(y, len(X), network.architecture)
+    X = network.door.inputs(X)
+    Y = network.door.targets(y, len(X))
     count = len(network.parameters)
     chosen = _some(count, validation.whole_number("entries", entries), network.seed)
     architecture = replace(network.architecture, dtype="float64")
@@ -103,7 +103,9 @@ def gradient_check(network: Network, X: Any, y: Any, *, entries: int = 1000) -> 
     if network.dtype == "float32":
         # a sum of float32 numbers is off by some 1e-5 of the largest of them, not of the sum
         floor = 1e-2 * max(1.0, float(abs(inputs).max())) * max(1.0, float(loss))
-        single = _worst_float32(analytic, network.loss_and_gradient(X, Y)[1], floor)
+        own = levels.LEVELS[network.level](network.architecture)
+        _, in_float32 = own.loss_and_gradient(network.parameters, X, Y)
+        single = _worst_float32(analytic, np.asarray(in_float32), floor)
         worst = max(worst, single, key=lambda entry: entry.error / TOLERANCE[entry.precision])
     return GradientCheck(
         *_place(architecture, worst.entry),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnfast import levels, validation
+from nnfast import levels
 from nnfast.formulas import DEFAULT_LOSS
 from nnfast.levels.contract import Architecture, Array
 
@@ -22,7 +22,11 @@ ROWS = 64  # that `input_gradient` hands to a level at once; a power of two, so 
 
 def activations(network: Network, X: Any) -> list[Array]:
     """Outputs of every layer, one (n, units) array each; see `Network.activations`."""
-    X = validation.inputs(X, network.architecture)
+    return [*hidden(network, network.door.inputs(X)), network.predict(X)]
+
+
+def hidden(network: Network, X: Array) -> list[Array]:
+    """Outputs of every layer but the last, for inputs as a level takes them."""
     own = network.architecture
     result = []
     for count in range(1, len(own.activations)):
@@ -36,7 +40,7 @@ def activations(network: Network, X: Any) -> list[Array]:
         level = levels.LEVELS[network.level](first)
         outputs = level.forward(network.parameters[: first.parameter_count], X)
         result.append(np.asarray(outputs, own.dtype))
-    return [*result, network.predict(X)]
+    return result
 
 
 def input_gradient(network: Network, X: Any, y: Any) -> Array:
@@ -45,10 +49,12 @@ def input_gradient(network: Network, X: Any, y: Any) -> Array:
     A linear layer without bias is put in front, its weights some rows of X. The unit vector e_i
     reads row i of them, so that the gradient of these weights is that of the rows.
     """
-    X = validation.inputs(X, network.architecture)
-    Y = validation.targets(y, len(X), network.architecture)
+    door = network.door
+    X = door.inputs(X)
+    Y = door.targets(y, len(X))
     parts = (slice(start, start + ROWS) for start in range(0, len(X), ROWS))
-    return np.concatenate([_input_gradient(network, X[part], Y[part]) for part in parts])
+    gradients = [_input_gradient(network, X[part], Y[part]) for part in parts]
+    return door.input_gradient(np.concatenate(gradients))
 
 
 def _input_gradient(network: Network, X: Array, Y: Array) -> Array:

@@ -9,9 +9,10 @@ import numpy as np
 
 from nnfast import metrics, validation
 from nnfast.data import Batches, Data
+from nnfast.door import Door
 from nnfast.formulas import LOSSES
 from nnfast.history import HISTOGRAMS, Histogram, histograms
-from nnfast.levels.contract import Architecture, Array, Level
+from nnfast.levels.contract import Array, Level
 from nnfast.metrics import Metric
 
 
@@ -20,17 +21,17 @@ def measure(
     parameters: Array,
     data: Data,
     chosen: Sequence[Metric] | None,
+    door: Door,
     *,
     loss: bool,
-    threshold: float,
 ) -> dict[str, float]:
-    """The mean loss, if wanted, and the metrics, each over all rows.
+    """The mean loss of scaled targets, if wanted, and the metrics in raw units, over all rows.
 
-    threshold: an output of at least this counts as a yes.
+    door: that of the network, which the data came through.
     chosen: None takes the accuracy where the targets are classes.
     """
     if chosen is None and not isinstance(data, Batches):
-        chosen = _suitable(data.Y)
+        chosen = _suitable(data.targets)
     rows, total = 0, 0.0
     outputs, targets, weights = [], [], []
     for block in data.blocks():
@@ -38,8 +39,8 @@ def measure(
         if loss:
             total += len(block) * level.loss(parameters, block.X, block.Y, block.weight)
         if chosen is None or chosen:
-            outputs.append(np.asarray(level.forward(parameters, block.X), parameters.dtype))
-            targets.append(block.Y)
+            outputs.append(door.outputs(level.forward(parameters, block.X)))
+            targets.append(block.targets)
             weights.append(block.weight)
     result = {"loss": float(total / rows)} if loss else {}
     if not outputs:
@@ -51,7 +52,8 @@ def measure(
     if chosen is None:
         chosen = _suitable(Y)
     metrics.require_classes(chosen, Y)
-    shift = 0.5 - threshold  # metrics of classes know 0.5 only
+    # metrics of classes know 0.5 only
+    shift = 0.5 - LOSSES[door.architecture.loss].threshold
     for metric in chosen:
         result[metric.name] = metric.function(Y, P + shift if metric.of_classes else P, weight)
     return result
@@ -80,13 +82,13 @@ class Measurements:
 
     def __init__(
         self,
-        architecture: Architecture,
+        door: Door,
         training: Data,
         held_out: Data | None,
         chosen: tuple[Metric, ...],
         record: tuple[str, ...],
     ) -> None:
-        self.architecture = architecture
+        self.door = door
         self.training, self.held_out = training, held_out
         self.chosen, self.record = chosen, record
 
@@ -100,14 +102,11 @@ class Measurements:
 
     def __call__(self, level: Level, parameters: Array) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        threshold = LOSSES[self.architecture.loss].threshold
         if self.chosen:
-            found |= measure(
-                level, parameters, self.training, self.chosen, loss=False, threshold=threshold
-            )
+            found |= measure(level, parameters, self.training, self.chosen, self.door, loss=False)
         if self.held_out is not None:
             on_held_out = measure(
-                level, parameters, self.held_out, self.chosen, loss=True, threshold=threshold
+                level, parameters, self.held_out, self.chosen, self.door, loss=True
             )
             found |= {f"val_{name}": value for name, value in on_held_out.items()}
         for name in self.record:
@@ -117,7 +116,7 @@ class Measurements:
     def _histograms(self, name: str, level: Level, parameters: Array) -> list[Histogram]:
         weights = name == "weights"
         values = parameters if weights else gradient(level, parameters, self.training)
-        return histograms(self.architecture, values)
+        return histograms(self.door.architecture, values)
 
 
 def read_record(record: Any) -> tuple[str, ...]:

@@ -7,17 +7,18 @@ import threading
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnfast import diagnostics, inspection, levels, validation, weighting
 from nnfast.data import Rows
 from nnfast.data import read as read_data
-from nnfast.formulas import LOSSES, OPTIMIZERS, BatchMethod, Optimizer
+from nnfast.door import Door
+from nnfast.formulas import OPTIMIZERS, BatchMethod, Optimizer
 from nnfast.gradients import GradientCheck, gradient_check
 from nnfast.history import History
 from nnfast.layers import Dense
 from nnfast.levels.contract import Array, TrainingState
 from nnfast.measuring import measure
-from nnfast.metrics import classes
 from nnfast.metrics import read as read_metrics
 from nnfast.range_test import LearningRateRange, find_learning_rate
 from nnfast.structure import Structure
@@ -45,6 +46,14 @@ class Network(Structure):
     seed: a whole number makes initial weights and shuffling repeatable; None draws one.
     level: which implementation computes; see `nnfast.levels.available()`. It can be changed at any
         time: `net.level = "numpy"`.
+    input_scaler, output_scaler: `Standardizer()`, `MinMaxScaler()`, or their names "standard" and
+        "minmax": the first `fit` fits them to its X and y, and from then on the network scales by
+        itself: everything goes in and comes out in raw units but the loss, which is that of the
+        scaled targets. One that is fitted already stays as it is. An output_scaler goes with
+        losses of plain numbers only.
+    classes: the labels of the outputs in their order, or of 0 and 1 for a single output. None
+        takes those in the y of the first `fit`, sorted, where it holds texts or True and False;
+        numbers are then the classes themselves, from 0.
 
     history: what the last `fit` recorded, also where an exception ended it; batch_size: the last
         one, which `partial_fit` takes too.
@@ -61,15 +70,16 @@ class Network(Structure):
 
     def _predict(self, X: Any) -> Array:
         """What `predict` does unless X is ready for the compiled core and has a few rows only."""
-        X = validation.inputs(X, self._architecture)
-        return np.asarray(self._level.forward(self._parameters, X), self.dtype)
+        X = self._door.inputs(X)
+        return self._door.outputs(self._level.forward(self._parameters, X))
 
-    def predict_classes(self, X: Any) -> Array:
-        """Class of each row, (n,) int64: the largest output, or output >= 0.5 of a single one.
+    def predict_classes(self, X: Any) -> NDArray[Any]:
+        """Class of each row, (n,): that of the largest output, or output >= 0.5 of a single one.
 
-        With the loss "hinge" it is output >= 0.
+        The labels of `classes`, or int64 where there are none. With the loss "hinge" a single
+        output counts from 0.
         """
-        return classes(self.predict(X), LOSSES[self.loss].threshold)
+        return self._door.labels(self.predict(X))
 
     def evaluate(
         self, X: Any, y: Any = None, metrics: Any = None, sample_weight: Any = None
@@ -80,20 +90,23 @@ class Network(Structure):
             y holds classes: 0 and 1 for one output, labels or one-hot rows for several. For other
             rows of 0 and 1 it counts every entry; where y holds other numbers there is none.
 
-        The loss is that of the data alone, without penalties on the weights. The weights count in
-        the loss and in the metrics, but not in those that are functions of the caller.
+        The loss is that of the data alone, without penalties on the weights, and of scaled targets
+        where the network has an output_scaler; metrics are in raw units. The weights count in the
+        loss and in the metrics, but not in those that are functions of the caller.
 
         Raises ValueError or TypeError for data or metrics that do not fit.
         """
         chosen = None if metrics is None else read_metrics(metrics)
-        rows = read_data(X, y, self._architecture, sample_weight)
-        threshold = LOSSES[self.loss].threshold
-        return measure(self._level, self._parameters, rows, chosen, loss=True, threshold=threshold)
+        rows = read_data(X, y, self._door, sample_weight).scaled(self._door)
+        return measure(self._level, self._parameters, rows, chosen, self._door, loss=True)
 
     def loss_and_gradient(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[float, Array]:
-        """The mean loss over the rows with the penalties, and its gradient, like `parameters`."""
-        X = validation.inputs(X, self._architecture)
-        Y = validation.targets(y, len(X), self._architecture)
+        """The mean loss over the rows with the penalties, and its gradient, like `parameters`.
+
+        The loss is that of scaled targets where the network has an output_scaler.
+        """
+        X = self._door.inputs(X)
+        Y = self._door.targets(y, len(X))
         weight = weighting.normalised(weighting.sample_weight(sample_weight, len(X)), self.dtype)
         loss, gradient = self._level.loss_and_gradient(self._parameters, X, Y, weight)
         return float(loss), np.asarray(gradient, self.dtype)
@@ -113,8 +126,8 @@ class Network(Structure):
 
         Raises ValueError for a wrong shape, NaN or infinity, TypeError for what is not numbers.
         """
-        X = validation.inputs(X, self._architecture)
-        return np.asarray(self._level.jacobian(self._parameters, X), self.dtype)
+        X = self._door.inputs(X)
+        return self._door.jacobian(self._level.jacobian(self._parameters, X))
 
     def input_gradient(self, X: Any, y: Any) -> Array:
         """The gradient of each row's own loss with respect to its inputs, (n, inputs).
@@ -194,7 +207,8 @@ class Network(Structure):
         X: an array; or, without y, a source of batches: an iterable of (X, y) or
             (X, y, sample_weight), or a callable that returns one, asked anew for every epoch. Each
             batch is one update, and the weights count as they are.
-        y: (n, outputs); (n,) for one output; class labels (n,), whole numbers from 0, for several.
+        y: (n, outputs); (n,) for one output; class labels (n,) for several, whole numbers from 0
+            or those of `classes`. Texts, and True and False, are labels wherever y is (n,).
         epochs: how often every row is visited.
         batch_size: rows per update; None takes all rows at once, 1 updates after every row. A last,
             smaller batch takes what is left.
@@ -207,7 +221,7 @@ class Network(Structure):
         verbose: 0 silent, 1 a progress line, 2 a line per epoch (at most ten a second), "auto" a
             progress line where somebody watches.
         sample_weight: how much each row counts, (n,), not negative; divided by its mean.
-        class_weight: {class: weight}, 1 where not named, or "balanced" for n / (classes · rows of
+        class_weight: {label: weight}, 1 where not named, or "balanced" for n / (classes · rows of
             the class); multiplied with sample_weight, and counts in the training loss only.
         validation_data: (X, y) or (X, y, sample_weight) to measure after every epoch.
         validation_split: the fraction of the rows that are kept from training and measured instead,
@@ -238,16 +252,13 @@ class Network(Structure):
         chosen = validation.optimizer(optimizer)
         # the core notices NaN and infinity by their results, without another look at all of X
         finite = self._factors is not None or not levels.is_compiled(self.level)
-        parts = bool(validation_split)
-        training.read_data(X, y, sample_weight, finite=finite, parts=parts)
         if resume is not None:
-            from nnfast import checkpoints
-
-            training.snapshot = checkpoints.newest(resume, self.level)
+            training.read_snapshot(resume)
+        training.read_data(X, y, sample_weight, validation_split, finite=finite)
         if validation_data is not None or validation_split or metrics or record:
-            training.read_measurements(validation_data, validation_split, metrics, record)
+            training.read_measurements(validation_data, metrics, record)
         if class_weight is not None:
-            training.data.weigh(class_weight, self.dtype)
+            training.data.weigh(training.door.class_weight(class_weight), self.dtype)
         if callbacks:
             training.read_callbacks(callbacks)
         if training.snapshot is not None:
@@ -274,6 +285,7 @@ class Network(Structure):
                 "this network is being trained by another thread; train a net.copy() instead."
             )
         before = self._optimizer, self._state
+        door, step = self._door, -1
         try:
             if training.snapshot is not None:
                 other = training.snapshot.network
@@ -285,10 +297,13 @@ class Network(Structure):
                 generator = self._state.shuffle if self._state else self._shuffle_seed
                 self._state = TrainingState.fresh(self._architecture, self._optimizer, generator)
             self.batch_size, self.history = training.batch_size, training.history
+            self._door, step = training.door, self._state.step if self._state else 0
             return training.run()
         except ValueError:
             if self._state is not None and not self._state.step:  # NaN in X, found by its effects
                 self._optimizer, self._state = before
+            if self._state is None or self._state.step == step:
+                self._door = door
             raise
         finally:
             self._busy.release()
@@ -306,11 +321,15 @@ class Network(Structure):
         return self._state
 
     def reset(self, seed: int | None = None) -> None:
-        """Draw initial weights anew, as the constructor did, and forget the optimizer's state.
+        """Draw initial weights anew, as the constructor did, and forget what training has left.
+
+        That is the optimizer's state, and the scales and classes that were not given to the
+        constructor: the next `fit` finds them anew.
 
         seed: a new seed, or None for the same weights again.
         """
         super().reset(seed)
+        self._door = self._door.forgotten()
         self._optimizer = self._state = None
         self.batch_size = 32
         self.history = History()
@@ -320,12 +339,22 @@ class Network(Structure):
         layers: list[int | Dense] = [self.sizes[0], *self._layers]
         twin = Network(layers, level=level or self.level, **self.options)
         twin._parameters[:] = self._parameters
+        twin._door = self._door
         twin._set_factors(self._frozen)
         twin.diagnosed |= self.diagnosed
         twin.batch_size = self.batch_size
         if self._optimizer is not None and self._state is not None:
             twin.resume(self._optimizer, self._state.copy())
         return twin
+
+    def take_ready_data(self) -> None:
+        """Take X and y as a level does from now on: scaled, and without labels."""
+        self._door = Door(self._architecture)
+        self.level = self.level
+
+    def restore_door(self, door: Door) -> None:
+        """Take the scales and classes of a network that was saved."""
+        self._door = door
 
     def resume(self, optimizer: Optimizer | BatchMethod, state: TrainingState) -> None:
         """Let the next `fit` go on with this optimizer from this state."""

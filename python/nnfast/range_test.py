@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnfast import diagnostics, drawing, validation
+from nnfast import data, diagnostics, drawing, validation
 from nnfast.formulas import OPTIMIZERS, BatchMethod, Optimizer
 from nnfast.levels.contract import Array, DivergenceError, TrainingState
 
@@ -78,8 +78,7 @@ def find_learning_rate(
     batch_size: int | None,
 ) -> LearningRateRange:
     """Train a copy with rising learning rates; see `Network.find_learning_rate`."""
-    X = validation.inputs(X, network.architecture)
-    Y = validation.targets(y, len(X), network.architecture)
+    X, Y = data.ready(X, y, network.door)
     steps = validation.whole_number("steps", steps, least=2)
     rows = len(X) if batch_size is None else validation.whole_number("batch_size", batch_size)
     if not 0 < lowest < highest < math.inf:
@@ -100,6 +99,7 @@ def _losses(
 ) -> Array:
     """The loss of a batch before the update with each rate, until the losses diverge."""
     twin = network.copy()
+    twin.take_ready_data()
     state = TrainingState.fresh(network.architecture, optimizer, 0)
     order = np.random.default_rng(network.seed).permutation(len(X))
     losses: list[float] = []

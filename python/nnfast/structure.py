@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from nnfast import levels, validation
+from nnfast import labels, levels, scaling, validation
+from nnfast.door import Door
 from nnfast.formulas import DEFAULT_LOSS, LOSSES, losses_for
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
+from nnfast.labels import Label
 from nnfast.layers import DTYPES, Dense, dtype_name, read_layers
 from nnfast.levels.compiled import Predictor, bind
 from nnfast.levels.contract import (
@@ -22,6 +24,7 @@ from nnfast.levels.contract import (
     Pair,
     Regularization,
 )
+from nnfast.scaling import Scaler
 
 
 class Structure(Predictor):
@@ -42,6 +45,9 @@ class Structure(Predictor):
         dtype: str = "float32",
         seed: int | None = None,
         level: str = "fastest",
+        input_scaler: Scaler | str | None = None,
+        output_scaler: Scaler | str | None = None,
+        classes: Iterable[Any] | None = None,
     ) -> None:
         inputs, self._layers = read_layers(layers)
         self._init = validation.choice("init", init, INITIALIZERS)
@@ -74,6 +80,13 @@ class Structure(Predictor):
             regularization=tuple(layer.regularization(rules) for layer in self._layers),
             input_dropout=validation.fraction("input_dropout", input_dropout),
             input_noise=validation.not_negative("input_noise", input_noise),
+        )
+        outputs = self.sizes[-1]
+        self._door = Door.made(
+            self._architecture,
+            scaling.read("input_scaler", input_scaler, inputs),
+            scaling.read("output_scaler", output_scaler, outputs),
+            labels.read(classes, outputs),
         )
         self._parameters = np.zeros(self._architecture.parameter_count, self.dtype)
         self._set_factors(np.zeros(len(self._parameters), bool))
@@ -117,6 +130,29 @@ class Structure(Predictor):
         return self._seed
 
     @property
+    def input_scaler(self) -> Scaler | None:
+        """The map of the inputs, which `predict` and all others take in raw units; None: none.
+
+        It has no shift and scale before the first `fit`, unless the network was given one that has.
+        """
+        return self._door.input_scaler
+
+    @property
+    def output_scaler(self) -> Scaler | None:
+        """The map of the targets, which `predict` undoes; otherwise as `input_scaler`."""
+        return self._door.output_scaler
+
+    @property
+    def classes(self) -> tuple[Label, ...] | None:
+        """The label of each output, or of 0 and 1 for a single one; None: whole numbers from 0."""
+        return self._door.classes
+
+    @property
+    def door(self) -> Door:
+        """What turns data of the user into the arrays of a level, and its outputs back."""
+        return self._door
+
+    @property
     def level(self) -> str:
         """Name of the level that computes; settable."""
         return self._level_name
@@ -126,7 +162,8 @@ class Structure(Predictor):
         name = levels.resolve(name)
         self._level = levels.LEVELS[name](self._architecture)
         self._level_name = name
-        bind(self, self._level, self._parameters)
+        # the core's own path knows no scales
+        bind(self, None if self._door.scales else self._level, self._parameters)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -142,6 +179,7 @@ class Structure(Predictor):
             "input_noise": self._architecture.input_noise,
             "dtype": self.dtype,
             "seed": self._seed,
+            **self._door.forgotten().options,
         }
 
     # ---- parameters -------------------------------------------------------------------------

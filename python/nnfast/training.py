@@ -12,7 +12,7 @@ import numpy as np
 
 from nnfast import diagnostics, levels, metrics, validation
 from nnfast.callbacks import Callback, ends, read_callbacks
-from nnfast.data import Batches, Data, MappedRows, Rows, read, split
+from nnfast.data import Batches, Data, MappedRows, Rows, learned, read, split
 from nnfast.formulas import BatchMethod, Schedule, steady
 from nnfast.history import History
 from nnfast.levels.contract import NO_CONTROL, DivergenceError, Level, TrainingState
@@ -34,6 +34,7 @@ class Training:
     snapshot: the checkpoint to go on from; ended_for_good: whether a callback has ended it so that
         resuming does not go on.
     callbacks: in the order in which they are called.
+    door: what the data come through; data, held_out: the rows, scaled.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Training:
         self.ended_for_good = False
         self.control = NO_CONTROL
         self.callbacks: list[Callback] = []
+        self.held_out: Data | None = None
         self.measurements: Measurements | None = None
         self.snapshot: Snapshot | None = None
 
@@ -73,15 +75,37 @@ class Training:
             self.control, clip_value=clip_value or 0.0, clip_norm=clip_norm or 0.0
         )
 
-    def read_data(self, X: Any, y: Any, sample_weight: Any, *, finite: bool, parts: bool) -> None:
-        """The rows to train on; see `nnfast.data.read`."""
-        architecture = self.network.architecture
-        self.data = read(X, y, architecture, sample_weight, finite=finite, parts=parts)
+    def read_snapshot(self, resume: Any) -> None:
+        """The checkpoint to go on from, where there is one."""
+        from nnfast import checkpoints
+
+        self.snapshot = checkpoints.newest(resume, self.network.level)
+        if self.snapshot is not None:
+            self.snapshot.require_network(self.network)
+
+    def read_data(
+        self, X: Any, y: Any, sample_weight: Any, validation_split: Any, *, finite: bool
+    ) -> None:
+        """The rows to train on and those that `validation_split` keeps from it.
+
+        What the network has yet to learn of the data, scales and classes, is in `door`.
+        """
+        network = self.snapshot.network if self.snapshot else self.network
+        door = network.door.opened(X, y)
+        parts = bool(validation_split)
+        self.data = read(X, y, door, sample_weight, finite=finite, parts=parts)
         if isinstance(self.data, Batches) and self.data.once and self.epochs > 1:
             raise ValueError(
                 f"X is an iterator, which gives its batches once; {self.epochs} epochs need a list "
                 "of batches or a function that returns a new iterator for every epoch."
             )
+        if parts:
+            self.data, self.held_out = split(self.data, validation_split, network.seed)
+        self.door = door
+        if door.scales:
+            self.door = learned(door, self.data)
+            self.data = self.data.scaled(self.door)
+            self.held_out = self.held_out.scaled(self.door) if self.held_out else None
 
     def require_whole(self, method: BatchMethod) -> None:
         """Refuse what a batch method, which sees all rows at once, cannot do."""
@@ -97,18 +121,12 @@ class Training:
                 "out."
             )
 
-    def read_measurements(
-        self, validation_data: Any, validation_split: Any, chosen: Any, record: Any
-    ) -> None:
+    def read_measurements(self, validation_data: Any, chosen: Any, record: Any) -> None:
         """What is measured after every epoch, and on which rows."""
-        held_out: Data | None = None
         if validation_data is not None:
-            if validation_split:
+            if self.held_out is not None:
                 raise ValueError("validation_data and validation_split are given; expected one.")
-            held_out = self._held_out(validation_data)
-        elif validation_split:
-            network = self.snapshot.network if self.snapshot else self.network
-            self.data, held_out = split(self.data, validation_split, network.seed)
+            self.held_out = self._held_out(validation_data)
         wanted = metrics.read(chosen)
         again = wanted or "gradients" in record
         if again and isinstance(self.data, Batches) and self.data.once:
@@ -116,11 +134,11 @@ class Training:
                 "metrics and gradients need a second pass, but X is an iterator, which gives its "
                 "batches once; give a list of batches or a function that returns an iterator."
             )
-        for rows in (self.data, held_out):
+        for rows in (self.data, self.held_out):
             if isinstance(rows, Rows | MappedRows):
-                metrics.require_classes(wanted, rows.Y)
+                metrics.require_classes(wanted, rows.targets)
         self.measurements = Measurements(
-            self.network.architecture, self.data, held_out, wanted, read_record(record)
+            self.door, self.data, self.held_out, wanted, read_record(record)
         )
 
     def _held_out(self, given: Any) -> Data:
@@ -130,7 +148,7 @@ class Training:
                 "(X, y, sample_weight)."
             )
         X, y, *weight = given
-        return read(X, y, self.network.architecture, *weight)
+        return read(X, y, self.door, *weight).scaled(self.door)
 
     def read_callbacks(self, callbacks: Any) -> None:
         """Who is called after every epoch."""

@@ -92,12 +92,22 @@ def fraction(what: str, value: object) -> float:
     return number
 
 
-def numeric_array(name: str, value: Any, dtype: str) -> Array:
+def number(what: str, value: object) -> float:
+    """`value` as a finite float."""
+    result = _number(what, value, expected := "a finite number")
+    if not math.isfinite(result):
+        raise ValueError(f"{what} is {value!r}; expected {expected}.")
+    return result
+
+
+def numeric_array(name: str, value: Any, dtype: str | None) -> Array:
     """`value` as a C-contiguous, aligned array of `dtype` in native order, copied where needed.
+
+    dtype: None keeps the value's own.
 
     Raises TypeError for what does not hold real numbers, ValueError for masked entries.
     """
-    if type(value) is np.ndarray and value.dtype == _NATIVE[dtype]:
+    if type(value) is np.ndarray and value.dtype == _NATIVE.get(dtype or ""):
         flags = value.flags
         if flags.c_contiguous and flags.aligned:
             return value
@@ -120,7 +130,8 @@ def numeric_array(name: str, value: Any, dtype: str) -> Array:
             "Turn categories and dates into numbers first."
         )
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
+        native = dtype or array.dtype.newbyteorder("=")
+        return np.require(array, native, ["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
 
 
 @np.errstate(over="ignore")
@@ -172,12 +183,12 @@ def pieces(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
         yield start, array[start : start + step]
 
 
-def inputs(X: Any, architecture: Architecture, finite: bool = True) -> Array:
-    """X as (n, inputs) in the network's dtype, n >= 1, with finite numbers if `finite` is set."""
-    array = numeric_array("X", X, architecture.dtype)
-    _require_inputs(array, architecture.sizes[0])
+def inputs(X: Any, columns: int, dtype: str | None, finite: bool = True) -> Array:
+    """X as (n, columns) in `dtype`, n >= 1, with finite numbers if `finite` is set."""
+    array = numeric_array("X", X, dtype)
+    _require_inputs(array, columns)
     if finite:
-        require_finite("X", array, architecture.dtype)
+        require_finite("X", array, array.dtype.name)
     return array
 
 
@@ -210,13 +221,13 @@ def _shape_hint(array: Array, expected: int) -> str:
     return ""
 
 
-def targets(y: Any, rows: int, architecture: Architecture) -> Array:
-    """y as (n, outputs) in the network's dtype.
+def targets(y: Any, rows: int, architecture: Architecture, dtype: str) -> Array:
+    """y as (n, outputs) in `dtype`.
 
     (n,) is one column for a network with one output, and class labels 0 ... outputs-1 otherwise.
     """
     outputs = architecture.sizes[-1]
-    given = array = numeric_array("y", y, architecture.dtype)
+    given = array = numeric_array("y", y, dtype)
     if array.ndim not in (1, 2) or len(array) != rows:
         raise ValueError(
             f"y has shape {array.shape} and X has {rows} rows; expected y of shape {(rows,)} "

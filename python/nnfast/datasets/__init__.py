@@ -10,12 +10,11 @@ from .idx import load_idx, load_mnist
 from .logic import GATES, adder, gate, parity
 from .npz import load_npz
 from .table import load_csv
-from .tools import Standardizer, one_hot, standardize, train_test_split
+from .tools import one_hot, standardize, train_test_split
 
 __all__ = [
     "GATES",
     "IRIS_CLASSES",
-    "Standardizer",
     "adder",
     "blobs",
     "checkerboard",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from nnfast.scaling import Standardizer
 
 from ._common import Floats, generator, real_number, whole_number
 
@@ -134,51 +135,6 @@ def _stratified(y: NDArray[Any], order: NDArray[np.int64], count: int) -> NDArra
     return by_class[rank < np.repeat(quota, sizes)]
 
 
-@dataclass(frozen=True, eq=False)
-class Standardizer:
-    """The map x -> (x - mean) / scale of every feature, and its inverse.
-
-    Attributes:
-        mean: float64 (features,), finite.
-        scale: float64 (features,), finite and more than 0.
-    """
-
-    mean: Floats
-    scale: Floats
-
-    def __post_init__(self) -> None:
-        for name in ("mean", "scale"):
-            values = np.array(getattr(self, name), dtype=np.float64)
-            values.flags.writeable = False
-            object.__setattr__(self, name, values)
-        if self.mean.ndim != 1 or self.mean.shape != self.scale.shape:
-            raise ValueError(
-                "mean and scale must have the same shape (features,); "
-                f"{self.mean.shape} and {self.scale.shape} were given."
-            )
-        if not (np.isfinite(self.mean).all() and np.isfinite(self.scale).all()):
-            raise ValueError("mean and scale must be finite; NaN or infinity was given.")
-        if (self.scale <= 0).any():
-            raise ValueError(f"scale must be more than 0; {self.scale.min()} was given.")
-
-    def __call__(self, X: ArrayLike) -> Floats:
-        """Return ``X`` (n, features) standardized, float64; raise ValueError if it does not fit."""
-        return (self._checked(X) - self.mean) / self.scale
-
-    def inverse(self, X: ArrayLike) -> Floats:
-        """Return standardized ``X`` (n, features) in its original units, float64."""
-        return self._checked(X) * self.scale + self.mean
-
-    def _checked(self, X: ArrayLike) -> Floats:
-        table = _finite_table(X)
-        if table.shape[1] != len(self.mean):
-            raise ValueError(
-                f"X must have the shape (n, {len(self.mean)}) of the data the scale was taken "
-                f"from; the shape {table.shape} was given."
-            )
-        return table
-
-
 def standardize(X: ArrayLike) -> tuple[Floats, Standardizer]:
     """Shift and scale every feature to mean 0 and standard deviation 1.
 
@@ -196,35 +152,5 @@ def standardize(X: ArrayLike) -> tuple[Floats, Standardizer]:
         ValueError: ``X`` has another shape, no rows, a value that is NaN or infinite, or a
             feature whose spread is beyond float64.
     """
-    table = _finite_table(X)
-    if not len(table):
-        raise ValueError(f"X must have at least one row; the shape {table.shape} was given.")
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = table.mean(axis=0), table.std(axis=0)
-    unbounded = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(scale)))
-    if len(unbounded):
-        raise ValueError(
-            f"The values in column {unbounded[0]} of X are too large to be squared in float64; "
-            "divide the column by its largest value first."
-        )
-    # Rounding can give a constant column a tiny deviation, and tiny squares underflow to 0.
-    constant = (table == table[0]).all(axis=0) | (scale == 0)
-    transform = Standardizer(np.where(constant, table[0], mean), np.where(constant, 1.0, scale))
-    return (table - transform.mean) / transform.scale, transform
-
-
-def _finite_table(X: ArrayLike) -> Floats:
-    """Return ``X`` as float64 (n, features), or raise a sentence."""
-    table = np.asarray(X)
-    if table.dtype.kind not in "biuf":
-        raise TypeError(f"X must hold numbers; the dtype {table.dtype} was given.")
-    if table.ndim != 2:
-        raise ValueError(f"X must have the shape (n, features); {table.shape} was given.")
-    wrong = np.argwhere(~np.isfinite(table))
-    if len(wrong):
-        row, column = wrong[0]
-        raise ValueError(
-            f"X[{row}, {column}] is {table[row, column]}, but every value must be finite; remove "
-            "or fill in such values first."
-        )
-    return table.astype(np.float64, copy=False)
+    transform = Standardizer().fit(X)
+    return transform(X), transform

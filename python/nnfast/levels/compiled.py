@@ -30,7 +30,7 @@ SUPPORTED: dict[str, bool] = _core.levels()
 Predictor = _core.Predictor
 
 
-def bind(predictor: Predictor, level: Level, parameters: Array) -> None:
+def bind(predictor: Predictor, level: Level | None, parameters: Array) -> None:
     """Let `predictor.predict` compute a few rows itself, where the level is a compiled one."""
     _core.bind(predictor, level.core if isinstance(level, Compiled) else None, parameters)
 
