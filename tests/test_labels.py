@@ -102,7 +102,7 @@ def test_class_weight_names_labels():
     plain.fit(X, NUMBERS, class_weight={0: 3.0, 2: 0.5}, **options)
     assert net.parameters.tobytes() == plain.parameters.tobytes()
     net.fit(X, NAMES, class_weight="balanced", **options)
-    with pytest.raises(ValueError, match="class_weight has 'setosum', .*the nearest is 'setosa'"):
+    with pytest.raises(ValueError, match=r"'setosum', .*the nearest is 'setosa'"):
         net.fit(X, NAMES, class_weight={"setosum": 2.0})
 
 
@@ -155,12 +155,12 @@ def test_numpy_scalars_become_those_of_python(tmp_path):
     ("y", "error", "message"),
     [
         (["setosa", "versicolour", "virginica"], ValueError,
-         r"y\[1\] is 'versicolour', which is no class of this network; the nearest is 'versicolor'"),
+         r"y\[1\] is 'versicolour', which is no class .*; the nearest is 'versicolor'"),
         (["setosa", "?", "virginica"], ValueError,
          r"y\[1\] is '\?', .*; its classes are 'setosa', 'versicolor', 'virginica'\."),
         ([0, 1, 2], ValueError, r"y\[0\] is 0, which is no class"),
         (["setosa", None, "virginica"], ValueError, r"y\[1\] is None, which is no class"),
-        (["setosa", ["x"], "virginica"], ValueError, ""),
+        (["setosa", ["x"], "virginica"], ValueError, "not a regular array"),
     ],
 )  # fmt: skip
 def test_unknown_labels_are_named(y, error, message):

@@ -155,7 +155,7 @@ def _network(description: dict[str, Any], arrays: dict[str, Array], level: str) 
     network.parameters[:] = parameters
     for name in given:
         validation.choice("given option", name, network.door.options)
-    network.restore_door(replace(network.door, given=frozenset(given)))
+    network.open(replace(network.door, given=frozenset(given)))
     if batch_size is not None:
         batch_size = validation.whole_number("batch_size", batch_size)
     network.batch_size = batch_size

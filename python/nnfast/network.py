@@ -339,7 +339,7 @@ class Network(Structure):
         layers: list[int | Dense] = [self.sizes[0], *self._layers]
         twin = Network(layers, level=level or self.level, **self.options)
         twin._parameters[:] = self._parameters
-        twin._door = self._door
+        twin.open(self._door)
         twin._set_factors(self._frozen)
         twin.diagnosed |= self.diagnosed
         twin.batch_size = self.batch_size
@@ -347,14 +347,10 @@ class Network(Structure):
             twin.resume(self._optimizer, self._state.copy())
         return twin
 
-    def take_ready_data(self) -> None:
-        """Take X and y as a level does from now on: scaled, and without labels."""
-        self._door = Door(self._architecture)
-        self.level = self.level
-
-    def restore_door(self, door: Door) -> None:
-        """Take the scales and classes of a network that was saved."""
+    def open(self, door: Door) -> None:
+        """Let data come in, and outputs go out, through this door from now on."""
         self._door = door
+        self.level = self.level  # which binds `predict`
 
     def resume(self, optimizer: Optimizer | BatchMethod, state: TrainingState) -> None:
         """Let the next `fit` go on with this optimizer from this state."""

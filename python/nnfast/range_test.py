@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnfast import data, diagnostics, drawing, validation
+from nnfast.door import Door
 from nnfast.formulas import OPTIMIZERS, BatchMethod, Optimizer
 from nnfast.levels.contract import Array, DivergenceError, TrainingState
 
@@ -99,7 +100,7 @@ def _losses(
 ) -> Array:
     """The loss of a batch before the update with each rate, until the losses diverge."""
     twin = network.copy()
-    twin.take_ready_data()
+    twin.open(Door(network.architecture))  # X and Y have come through already
     state = TrainingState.fresh(network.architecture, optimizer, 0)
     order = np.random.default_rng(network.seed).permutation(len(X))
     losses: list[float] = []
