@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnfast import labels, metrics, validation
+from nnfast import frames, labels, metrics, validation
 from nnfast.formulas import LOSSES
 from nnfast.labels import Label
 from nnfast.levels.contract import Architecture, Array
@@ -24,6 +24,7 @@ class Door:
 
     input_scaler, output_scaler: of the columns of X and y; None leaves them as they are.
     classes: the label of each output, or of 0 and 1 for a single one; None: the numbers from 0.
+    feature_names: the names of the columns of X, where the first `fit` was given a table.
     given: the names of those of these that the network was made with, and not its first `fit`.
     """
 
@@ -31,6 +32,7 @@ class Door:
     input_scaler: Scaler | None = None
     output_scaler: Scaler | None = None
     classes: tuple[Label, ...] | None = None
+    feature_names: tuple[str, ...] | None = None
     given: frozenset[str] = frozenset()
 
     @classmethod
@@ -55,7 +57,7 @@ class Door:
         given = {name for name, scaler in scalers.items() if scaler is not None and scaler.fitted}
         if classes is not None:
             given.add("classes")
-        return cls(architecture, **scalers, classes=classes, given=frozenset(given))
+        return cls(architecture, input_scaler, output_scaler, classes, given=frozenset(given))
 
     @property
     def scales(self) -> bool:
@@ -74,12 +76,15 @@ class Door:
     # ---- what the first fit learns ----------------------------------------------------------
 
     def opened(self, X: Any, y: Any) -> Door:
-        """The door that knows the labels of y."""
-        plain = type(y) is np.ndarray and y.dtype.kind in "iuf"
-        if plain or y is None or self.classes is not None or self.output_scaler is not None:
+        """The door that knows the names of the columns of X and the labels of y."""
+        if type(X) is np.ndarray and type(y) is np.ndarray and y.dtype.kind in "iuf":
             return self
-        classes = labels.learn(y, self.architecture.sizes[-1])
-        return self if classes is None else replace(self, classes=classes)
+        names, classes = self.feature_names, self.classes
+        if names is None and y is not None:
+            names = frames.names(X)
+        if classes is None and y is not None and self.output_scaler is None:
+            classes = labels.learn(frames.targets(y), self.architecture.sizes[-1])
+        return replace(self, feature_names=names, classes=classes)
 
     def fitted(self, X: Pieces, Y: Pieces) -> Door:
         """The door whose scalers are fitted, where they were not, to raw inputs and targets."""
@@ -98,7 +103,7 @@ class Door:
             if (scaler := getattr(self, name)) is not None and name not in self.given
         }
         classes = self.classes if "classes" in self.given else None
-        return replace(self, **scalers, classes=classes)
+        return replace(self, **scalers, classes=classes, feature_names=None)
 
     # ---- in ---------------------------------------------------------------------------------
 
@@ -112,11 +117,15 @@ class Door:
 
     def raw_inputs(self, X: Any, finite: bool = True) -> Array:
         """X as numbers (n, inputs): of the network's dtype, or of their own to be scaled."""
+        if type(X) is not np.ndarray:
+            X = frames.inputs(X, self.feature_names)
         dtype = self.architecture.dtype if self.input_scaler is None else None
         return validation.inputs(X, self.architecture.sizes[0], dtype, finite)
 
     def raw_targets(self, y: Any, rows: int) -> Array:
         """y as numbers (rows, outputs): of the network's dtype, or float64 to be scaled."""
+        if type(y) is not np.ndarray:
+            y = frames.targets(y)
         if self.classes is not None:
             y = labels.encode(y, self.classes)
         dtype = self.architecture.dtype if self.output_scaler is None else "float64"

@@ -85,6 +85,8 @@ def _describe_door(door: Door, description: dict[str, Any], arrays: dict[str, Ar
             description[name] = value
     if learned:
         description["given"] = sorted(door.given)
+    if door.feature_names is not None:
+        description["feature_names"] = door.feature_names
 
 
 def _read_door(description: dict[str, Any], arrays: dict[str, Array]) -> None:
@@ -150,12 +152,16 @@ def _network(description: dict[str, Any], arrays: dict[str, Array], level: str) 
     batch_size = description.pop("batch_size", 32)
     _read_door(description, arrays)
     given = description.pop("given", [])
+    names = description.pop("feature_names", None)
+    if names is not None and not _are_names(names, sizes[0]):
+        raise ValueError(f"feature_names are {names!r}")
     network = Network([sizes[0], *layers], level=level, **description)
     _require(parameters, (count,), network.dtype, "parameters")
     network.parameters[:] = parameters
     for name in given:
         validation.choice("given option", name, network.door.options)
-    network.open(replace(network.door, given=frozenset(given)))
+    names = None if names is None else tuple(names)
+    network.open(replace(network.door, given=frozenset(given), feature_names=names))
     if batch_size is not None:
         batch_size = validation.whole_number("batch_size", batch_size)
     network.batch_size = batch_size
@@ -190,6 +196,10 @@ def _read_optimizer(description: dict[str, Any]) -> Optimizer | BatchMethod:
         description["learning_rate"] = read_schedule(rate)
     chosen: Optimizer | BatchMethod = kind(**description)
     return chosen
+
+
+def _are_names(value: Any, count: int) -> bool:
+    return isinstance(value, list) and len(value) == count and {*map(type, value)} == {str}
 
 
 def _require(array: Array, shape: tuple[int, ...], dtype: str, name: str) -> None:

@@ -204,11 +204,13 @@ class Network(Structure):
     ) -> History:
         """Train on inputs X (n, inputs) and targets y, and return the records of every epoch.
 
-        X: an array; or, without y, a source of batches: an iterable of (X, y) or
-            (X, y, sample_weight), or a callable that returns one, asked anew for every epoch. Each
-            batch is one update, and the weights count as they are.
-        y: (n, outputs); (n,) for one output; class labels (n,) for several, whole numbers from 0
-            or those of `classes`. Texts, and True and False, are labels wherever y is (n,).
+        X: an array, or a table of pandas, polars or pyarrow, whose columns are numbers, without
+            missing values, and keep their names from now on; or, without y, a source of batches:
+            an iterable of (X, y) or (X, y, sample_weight), or a callable that returns one, asked
+            anew for every epoch. Each batch is one update, and the weights count as they are.
+        y: an array, table or column, (n, outputs); (n,) for one output; class labels (n,) for
+            several, whole numbers from 0 or those of `classes`. Texts, and True and False, are
+            labels wherever y is (n,).
         epochs: how often every row is visited.
         batch_size: rows per update; None takes all rows at once, 1 updates after every row. A last,
             smaller batch takes what is left.

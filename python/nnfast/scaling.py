@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nnfast import validation
+from nnfast import frames, validation
 from nnfast.levels.contract import Array
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -66,7 +66,7 @@ class Scaler:
         Raises TypeError for what is not numbers; ValueError for no rows, another shape, NaN,
         infinity, and numbers whose spread is beyond float64.
         """
-        table = _columns(X)
+        table = _columns(_numbers(X))
         validation.require_finite("X", table, table.dtype.name)
         return self.fit_pieces("X", lambda: validation.pieces(table))
 
@@ -123,15 +123,16 @@ class Scaler:
     def _mapped(self, X: Any, function: Callable[[Array], Array]) -> Floats:
         if not self.fitted:
             raise ValueError(f"{self!r} has no shift and scale yet; `fit` returns one that has.")
-        table = _columns(X)
+        array = _numbers(X)
+        table = _columns(array)
         if table.shape[1] != len(self.shift):
             raise ValueError(
-                f"X has shape {np.shape(X)}; expected (rows, {len(self.shift)}), the columns that "
+                f"X has shape {array.shape}; expected (rows, {len(self.shift)}), the columns that "
                 "the scaler was fitted to."
             )
         result: Floats = function(table)
         validation.require_finite("X", result, "float64")
-        shaped: Floats = result.reshape(np.shape(X))
+        shaped: Floats = result.reshape(array.shape)
         return shaped
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -236,9 +237,13 @@ def read(what: str, value: Any, columns: int) -> Scaler | None:
     return value
 
 
-def _columns(X: Any) -> Array:
-    """X as numbers (rows, columns) of their own dtype."""
-    array = validation.numeric_array("X", X, None)
+def _numbers(X: Any) -> Array:
+    """X as numbers of their own dtype."""
+    return validation.numeric_array("X", frames.targets(X), None)
+
+
+def _columns(array: Array) -> Array:
+    """(rows,) as one column, (rows, columns) as it is."""
     if array.ndim == 1:
         array = array.reshape(-1, 1)
     if array.ndim != 2:

@@ -148,6 +148,14 @@ class Structure(Predictor):
         return self._door.classes
 
     @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The names of the columns of X, where the first `fit` was given a table with names.
+
+        Tables with other names, or in another order, are refused from then on.
+        """
+        return self._door.feature_names
+
+    @property
     def door(self) -> Door:
         """What turns data of the user into the arrays of a level, and its outputs back."""
         return self._door
