@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import io
+import pickle
 import struct
 import zipfile
 from pathlib import Path
@@ -14,13 +16,54 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnfast import datasets
+from nnfast.datasets import libsvm
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-LOADERS = [datasets.load_idx, datasets.load_csv, datasets.load_npz, datasets.load_fann]
+LOADERS = [
+    datasets.load_idx,
+    datasets.load_csv,
+    datasets.load_npz,
+    datasets.load_fann,
+    datasets.load_arff,
+    datasets.load_libsvm,
+    datasets.load_proben1,
+]
 
 IDX_CODES = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
 FANN = b"3 2 1\n0 0.5\n1\n-1e-1 2\n0\n3 4\n1\n"
 CSV = b'width,height,kind\n1,2,"a"\n3,4.5,b\n'
+ARFF = b"""% sizes
+@relation sizes
+@attribute 'its width' numeric
+@attribute colour {red, blue, 'light green'}
+@attribute kind {small, large}
+@data
+1,red,small
+?,'light green',large
+3.5,?,large
+"""
+LIBSVM = b"1 1:0.5 3:-2\n-1 2:1e1 # a comment\n1\n"
+PROBEN1 = b"""bool_in=1
+real_in=1
+bool_out=1
+real_out=0
+training_examples=2
+validation_examples=1
+test_examples=1
+0 0.5 1
+1 -0.5 0
+0 1e-1 1
+
+1 2 0
+"""
+
+
+def load_any_csv(path):
+    return datasets.load_csv(path, header=True, missing="mean", categories="one_hot")
+
+
+def load_any_arff(path):
+    return datasets.load_arff(path, missing="mean", categories="one_hot")
 
 
 def shared(name):
@@ -43,6 +86,17 @@ def npz_bytes(**arrays):
 
 IDX = idx_bytes(np.arange(6).reshape(2, 3))
 NPZ = npz_bytes(X=np.eye(2), y=np.arange(2))
+SAMPLES = [
+    (datasets.load_idx, IDX),
+    (datasets.load_idx, gzip.compress(IDX)),
+    (datasets.load_csv, CSV),
+    (load_any_csv, CSV),
+    (datasets.load_npz, NPZ),
+    (datasets.load_fann, FANN),
+    (load_any_arff, ARFF),
+    (datasets.load_libsvm, LIBSVM),
+    (datasets.load_proben1, PROBEN1),
+]
 
 
 @pytest.fixture(scope="module")
@@ -82,32 +136,14 @@ def test_paths_are_checked(load, tmp_path):
             load(path)
 
 
-@pytest.mark.parametrize(
-    ("load", "content"),
-    [
-        (datasets.load_idx, IDX),
-        (datasets.load_idx, gzip.compress(IDX)),
-        (datasets.load_csv, CSV),
-        (datasets.load_npz, NPZ),
-        (datasets.load_fann, FANN),
-    ],
-)
+@pytest.mark.parametrize(("load", "content"), SAMPLES)
 def test_every_truncation_loads_or_is_refused(load, content, scratch):
     load(str(scratch(content)))
     for length in range(len(content)):
         loads_or_refuses(load, scratch(content[:length]))
 
 
-@pytest.mark.parametrize(
-    ("load", "content"),
-    [
-        (datasets.load_idx, IDX),
-        (datasets.load_idx, gzip.compress(IDX)),
-        (datasets.load_csv, CSV),
-        (datasets.load_npz, NPZ),
-        (datasets.load_fann, FANN),
-    ],
-)
+@pytest.mark.parametrize(("load", "content"), SAMPLES)
 def test_changed_bytes_load_or_are_refused(load, content, scratch):
     places = st.integers(0, len(content) - 1)
 
@@ -469,3 +505,289 @@ def test_real_fann_files(name, shape, part):
 def test_fann_parity_is_parity():
     X, Y = datasets.load_fann(shared("fann/parity8.train"))
     assert (X.sum(axis=1) % 2 == Y[:, 0]).all()
+
+
+# Names, missing values and categories
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "names"),
+    [
+        ("a,b,k\n1,2,0\n", {}, ("a", "b")),
+        ("k, a ,b\n0,1,2\n", {"label": "k"}, ("a", "b")),
+        ("a,,k\n1,2,0\n", {"header": True}, ("a", "column 2")),
+        ("1,2,0\n", {}, ("column 1", "column 2")),
+        ("0,1,2\n", {"label": 0}, ("column 2", "column 3")),
+    ],
+)
+def test_csv_tables_know_the_names_of_their_columns(content, options, names, scratch):
+    table = datasets.load_csv(scratch(content), **options)
+    for own in (table, copy.copy(table), pickle.loads(pickle.dumps(table))):
+        assert own.feature_names == names
+        X, y = own
+        assert (own.X is X, own.y is y) == (True, True)
+
+
+GAPS = """size,colour,weight,kind
+1,red,?,a
+2,blue,4,b
+,red,6,c
+5,NA,9,a
+"""
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        ("mean", [[1, 0, 1, 19 / 3], [2, 1, 0, 4], [8 / 3, 0, 1, 6], [5, 0, 1, 9]]),
+        ("median", [[1, 0, 1, 6], [2, 1, 0, 4], [2, 0, 1, 6], [5, 0, 1, 9]]),
+        ("most_frequent", [[1, 0, 1, 4], [2, 1, 0, 4], [1, 0, 1, 6], [5, 0, 1, 9]]),
+    ],
+)
+def test_csv_fills_in_what_is_missing(missing, expected, scratch):
+    options = {"label": "kind", "missing": missing, "categories": "one_hot"}
+    table = datasets.load_csv(scratch(GAPS), **options)
+    np.testing.assert_allclose(table.X, expected, rtol=1e-15)
+    assert table.feature_names == ("size", "colour=blue", "colour=red", "weight")
+    assert table.y.tolist() == ["a", "b", "c", "a"]
+
+
+def test_csv_drops_rows_with_gaps(scratch):
+    options = {"label": "kind", "missing": "drop", "categories": "one_hot"}
+    table = datasets.load_csv(scratch(GAPS), **options)
+    assert table.X.tolist() == [[2, 1, 4]]
+    assert table.feature_names == ("size", "colour=blue", "weight")
+    X, y = datasets.load_csv(scratch("1,2,a\n?,2,b\n3,4,\n5,6,null\n7,8,c\n"), missing="drop")
+    assert (X.tolist(), y.tolist()) == ([[1, 2], [7, 8]], ["a", "c"])
+
+
+def test_fills_do_not_overflow(scratch):
+    for missing, expected in (("mean", 1.5e308), ("median", 1.5e308)):
+        X, _ = datasets.load_csv(scratch("1.5e308,0\n1.5e308,1\n?,0\n"), missing=missing)
+        assert X[2, 0] == pytest.approx(expected, rel=1e-15)
+
+
+def test_categories_agree_with_pandas(scratch):
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(4)
+    frame = pandas.DataFrame(
+        {
+            "size": rng.random(50),
+            "colour": rng.choice(["red", "blue, light", 'the "green"', "größe"], 50),
+            "number": rng.choice(["1", "2", "many"], 50),
+            "y": rng.integers(0, 3, 50),
+        }
+    )
+    path = scratch(frame.to_csv(index=False))
+    table = datasets.load_csv(path, label="y", categories="one_hot")
+    expected = pandas.get_dummies(frame.drop(columns="y"), prefix_sep="=", dtype=float)
+    assert set(table.feature_names) == set(expected.columns)
+    assert (expected[list(table.feature_names)].to_numpy() == table.X).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("a,k\n?,0\n,1\n", {"missing": "mean"}, ": column 'a' has no value at all"),
+        ("a,k\n?,0\n", {"missing": "drop"}, ": .* every row has a missing value"),
+        ("a,k\n1,?\n", {"missing": "mean"}, r", line 2, column 2: the label is missing"),
+        ("a,k\n1,0\n,1\n", {}, ", line 3, column 1: the value is missing"),
+        ("a,k\nx,0\n,1\n", {"categories": "one_hot"}, ", line 3, column 1: the value is missing"),
+        ("a,k\ninf,0\n", {"categories": "one_hot"}, ", line 2, column 1: 'inf' is not a finite"),
+        ("a,k\nx,0\n" + "y" * 201 + ",1\n", {"categories": "one_hot"}, ", line 3, .* 201 char"),
+        (
+            "a,k\n" + "".join(f"x{i},0\n" for i in range(257)),
+            {"categories": "one_hot"},
+            ", line 258, column 1: the column has more than 256 categories",
+        ),
+    ],
+)
+def test_csv_refuses_with_options(content, options, message, scratch):
+    with pytest.raises(ValueError, match=f"bad.csv{message}"):
+        datasets.load_csv(scratch(content, "bad.csv"), header=True, **options)
+
+
+@pytest.mark.parametrize("load", [datasets.load_csv, datasets.load_arff])
+def test_options_are_checked(load, scratch):
+    with pytest.raises(ValueError, match=r"missing must be None or one of 'drop', .*'median'"):
+        load(scratch(CSV), missing="mode")
+    with pytest.raises(ValueError, match="categories must be None or one of 'one_hot'; True"):
+        load(scratch(CSV), categories=True)
+
+
+def test_categories_need_to_know_the_header(scratch):
+    with pytest.raises(ValueError, match="header must be True or False with categories"):
+        datasets.load_csv(scratch(CSV), categories="one_hot")
+
+
+# ARFF
+
+
+def test_arff_reads(scratch):
+    table = load_any_arff(scratch(ARFF))
+    assert table.X.tolist() == [[1, 1, 0, 0], [2.25, 0, 0, 1], [3.5, 1, 0, 0]]
+    names = ("its width", "colour=red", "colour=blue", "colour=light green")
+    assert table.feature_names == names
+    assert table.y.tolist() == ["small", "large", "large"]
+    dropped = datasets.load_arff(scratch(ARFF), missing="drop", categories="one_hot", label=0)
+    assert dropped.X.tolist() == [[1, 0, 0, 1, 0]]
+    assert (dropped.y.tolist(), dropped.y.dtype) == ([1], np.int64)
+    whole = datasets.load_arff(scratch(ARFF), missing="drop", categories="one_hot", label=None)
+    assert (whole.y, whole.X.shape) == (None, (1, 6))
+    full = scratch(ARFF.replace(b"?", b"2.5", 1).replace(b"?", b'"blue"'))
+    table = datasets.load_arff(full, categories="one_hot", label="its width")
+    assert table.y.tolist() == [1, 2.5, 3.5]
+
+
+HEAD = "@relation r\n@attribute a numeric\n@attribute k {x,y}\n@data\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "a b", "it's", 'a "b"', "back\\slash", "größe", "{a}", "50 %", "a,b", ""]
+)
+def test_arff_unquotes(name, scratch):
+    quoted = "'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    text = f"@RELATION r\n@Attribute {quoted} REAL\n@attribute k {{{quoted}, other}}\n@DATA\n"
+    table = datasets.load_arff(scratch(text + f"1, {quoted} \n2,other\n"))
+    assert table.feature_names == (name,)
+    assert table.y.tolist() == [name, "other"]
+
+
+def test_arff_agrees_with_scipy(scratch):
+    arff = pytest.importorskip("scipy.io.arff")
+    rows = "".join(f"{k / 7},{'xy'[k % 2]}\n" for k in range(50))
+    path = scratch(HEAD + rows)
+    expected, _ = arff.loadarff(path)
+    X, y = datasets.load_arff(path)
+    assert (X[:, 0] == expected["a"]).all()
+    assert (y == expected["k"].astype(str)).all()
+
+
+def test_a_hostile_line_takes_no_time(scratch):
+    for line in (" " * 10**6 + "'", "\\" * 10**6, "'" + "\\" * 10**6, "," * 10**6):
+        with pytest.raises(ValueError, match="line 5"):
+            datasets.load_arff(scratch(HEAD + line + "\n"))
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("", {}, ", line 1: the file ends before its @data"),
+        ("@relation r\n@data\n", {}, ", line 2: before its @data .* '@data' was found"),
+        (HEAD[:-6], {}, ", line 3: the file ends before its @data"),
+        (HEAD, {}, ": the file has no rows of data"),
+        (HEAD + "1,x\n2,z\n", {}, ", line 6: 'z' is not among the values .* of 'k' names"),
+        (HEAD + "1,x\n%\n\n2\n", {}, ", line 8: the row has 1 values, .* are 2 attributes"),
+        (HEAD + "{0 1, 1 x}\n", {}, ", line 5: this is a row in the sparse form"),
+        (HEAD + "b,x\n", {}, ", line 5, attribute 'a': 'b' is not a number"),
+        (HEAD + "1,'x\n", {}, ", line 5: a quote is not closed"),
+        (HEAD + "1,'x'y\n", {}, ", line 5: a quote is not closed, or something follows"),
+        (HEAD + "1,x\n?,y\n", {}, ", line 6: the value of 'a' is missing"),
+        (HEAD + "1,x\n2,?\n", {"missing": "mean"}, ", line 6: the value of 'k' is missing"),
+        (HEAD + "1,'?'\n", {}, r", line 5: '\?' is not among the values"),
+        (HEAD + "inf,x\n", {}, ", line 5, attribute 'a': 'inf' is not a finite number"),
+        (HEAD + "?,x\n", {"missing": "drop"}, ": .* every row has a missing value"),
+        (HEAD + "?,x\n", {"missing": "median"}, ": column 'a' has no value at all"),
+        (HEAD + "1,x\n", {"label": "b"}, ": there is no attribute 'b'; the file has 'a', 'k'"),
+        (HEAD + "1,x\n", {"label": 2}, ": label=2 is no attribute of the 2 .* give -2 to 1"),
+        (HEAD + "1,x\n", {"label": 0}, ": the attribute 'k' is nominal; pass categories"),
+        (HEAD.replace("k {x,y}", "a real"), {}, ", line 3: there are two .* the name 'a'"),
+        (
+            HEAD.replace("numeric", "string"),
+            {},
+            ", line 2: the attribute 'a' has the type 'string'",
+        ),
+        (HEAD.replace("numeric", "date 'yyyy'"), {}, ", line 2: the attribute 'a' has the type"),
+        ("@relation r\n@attribute a numeric\n@data\n1\n", {}, ": the only attribute is the label"),
+        (HEAD.encode("utf-16"), {}, ", line 1: this is not UTF-8 text"),
+    ],
+)
+def test_arff_refuses(content, options, message, scratch):
+    with pytest.raises(ValueError, match=f"bad.arff{message}"):
+        datasets.load_arff(scratch(content, "bad.arff"), **options)
+
+
+def test_arff_labels_are_positions_or_names(scratch):
+    with pytest.raises(TypeError, match=r"label must be a position, a name or None; 1\.5"):
+        datasets.load_arff(scratch(ARFF), label=1.5)
+
+
+# LIBSVM
+
+
+def test_libsvm_reads(scratch):
+    X, y = datasets.load_libsvm(scratch(LIBSVM))
+    assert X.tolist() == [[0.5, 0, -2], [0, 10, 0], [0, 0, 0]]
+    assert (y.tolist(), y.dtype) == ([1, -1, 1], np.int64)
+    assert datasets.load_libsvm(scratch(LIBSVM), features=5)[0].shape == (3, 5)
+    assert datasets.load_libsvm(scratch(LIBSVM), zero_based=True)[0].shape == (3, 4)
+    assert datasets.load_libsvm(scratch("0.5 0:1\n"))[1].tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("", {}, ", line 0: the file has no rows"),
+        ("1 1:1\n2 1:x\n", {}, ", line 2: this cannot be read as LIBSVM data: .*'x'"),
+        ("1 1:1\n2 2:1 1:1\n", {}, ", line 2: this cannot be read"),
+        ("a 1:1\n", {}, ", line 1: this cannot be read"),
+        ("1,2 1:1\n", {}, ", line 1: this cannot be read"),
+        ("1 1:1\n2 3:1\n", {"features": 2}, ", line 2: .* 3 features"),
+        ("1 1:1\n1 2:nan\n", {}, ", row 2 of the data: a number is not finite"),
+        ("1 1:1\ninf 2:1\n", {}, ", row 2 of the data: a number is not finite"),
+        ("1 999999999:1\n", {}, ": a table of 1 rows and 999999999 columns, the largest"),
+        ("1 99999999999999999999:1\n", {}, ", line 1: this cannot be read"),
+    ],
+)
+def test_libsvm_refuses(content, options, message, scratch, monkeypatch):
+    monkeypatch.setattr(libsvm, "MOST_BYTES", 1 << 20)
+    with pytest.raises(ValueError, match=f"bad.libsvm{message}"):
+        datasets.load_libsvm(scratch(content, "bad.libsvm"), **options)
+
+
+def test_libsvm_arguments_are_checked(scratch):
+    with pytest.raises(TypeError, match="features must be a whole number"):
+        datasets.load_libsvm(scratch(LIBSVM), features=2.5)
+    with pytest.raises(ValueError, match="zero_based must be True, False or 'auto'; 'no'"):
+        datasets.load_libsvm(scratch(LIBSVM), zero_based="no")
+
+
+# Proben1
+
+
+def test_proben1_reads(scratch):
+    problem = datasets.load_proben1(scratch(PROBEN1))
+    training, validation, (X, Y) = problem
+    assert training[0].tolist() == [[0, 0.5], [1, -0.5]]
+    assert training[1].tolist() == [[1], [0]]
+    assert validation[0].tolist() == [[0, 0.1]]
+    assert (X.tolist(), Y.tolist()) == ([[1, 2]], [[0]])
+    assert problem.test[0] is X
+    assert X.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "line 1: the file ends within its header; bool_in, real_in, .* did not come"),
+        ("bool_in=1\n", "line 1: the file ends within its header; real_in"),
+        ("1 2 3\n", "line 1: a Proben1 file starts with 7 lines, .*; '1 2 3' was found"),
+        ("bool_in=1\nbool_in=1\n", "line 2: .*'bool_in=1' was found"),
+        ("bool_in=-1\n", "line 1: .*'bool_in=-1' was found"),
+        ("bool_in=" + "9" * 19, "line 1: .* was found"),
+        (PROBEN1.replace(b"bool_out=1", b"bool_out=0"), "line 7: .* 2 inputs, 0 outputs and 4 ex"),
+        (PROBEN1.replace(b"0 0.5 1", b"0 0.5"), "line 8: the line has 2 numbers; .* 2 inputs and"),
+        (PROBEN1.replace(b"0.5 1", b"x 1"), "line 8: 'x' is not a number"),
+        (PROBEN1.replace(b"0.5 1", b"nan 1"), "line 8: 'nan' is not a finite number"),
+        (PROBEN1.replace(b"0.5 1", b"\xff 1"), "line 8: .* is not a number"),
+        (PROBEN1 + b"1 2 3\n", "line 13: more examples follow than the 4 of the header"),
+        (PROBEN1[:-7], "line 10: the file ends after 3 examples; the header promises 4"),
+        (
+            PROBEN1.replace(b"test_examples=1", b"test_examples=" + b"9" * 18),
+            "line 12: the file ends after 4 examples; the header promises 10{17}2",
+        ),
+    ],
+)
+def test_proben1_refuses(content, message, scratch):
+    with pytest.raises(ValueError, match=f"bad.dt, {message}"):
+        datasets.load_proben1(scratch(content, "bad.dt"))

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import IO, Any, Protocol, TypeAlias
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -17,6 +17,24 @@ class ByteStream(Protocol):
     """What :func:`read_at_most` reads from: a plain file or a decompressor."""
 
     def read(self, size: int, /) -> bytes: ...
+
+
+class LineCounter:
+    """An open file that another library reads line by line, and the number of the last line."""
+
+    def __init__(self, file: IO[Any]) -> None:
+        self.file, self.number = file, 0
+
+    def __iter__(self) -> LineCounter:
+        return self
+
+    def __next__(self) -> Any:
+        line = next(self.file)
+        self.number += 1
+        return line
+
+    def read(self, size: int = -1, /) -> Any:
+        return self.file.read(size)
 
 
 class BadNumberError(ValueError):

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from ._columns import Table
 from ._common import Floats, Labels
 from .npz import load_npz
 from .table import load_csv
@@ -51,7 +52,7 @@ def ten_points() -> tuple[Floats, Labels]:
     return np.array(X), np.repeat(np.arange(2, dtype=np.int64), 5)
 
 
-def iris() -> tuple[Floats, Labels]:
+def iris() -> Table:
     """Return Fisher's irises: 50 flowers of each of three species.
 
     R. A. Fisher, "The Use of Multiple Measurements in Taxonomic Problems" (1936), measured by
@@ -59,7 +60,8 @@ def iris() -> tuple[Floats, Labels]:
 
     Returns:
         ``(X, y)``: the length and width of the sepals and of the petals in cm, float64
-        (150, 4); and the species, an index into :data:`IRIS_CLASSES`, int64 (150,), sorted.
+        (150, 4), with their names; and the species, an index into :data:`IRIS_CLASSES`, int64
+        (150,), sorted.
     """
     with as_file(files(__package__) / "data" / "iris.csv") as path:
         return load_csv(path, label="species")

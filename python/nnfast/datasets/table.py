@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import re
+import math
 from array import array
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, overload
+from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ._columns import Categories, Missing, Table, assemble, check_options, require_few
 from ._common import Floats
 from ._reading import BadNumberError, PathLike, existing_file, parse_numbers, shortened
+from ._records import LONGEST_LABEL, Row, label_array, label_column, label_of, rows_of
 
-# NumPy gives every string the room of the longest, so one runaway label would fill memory.
-_LONGEST_LABEL: Final = 200
-_NO_LABELS: Final = frozenset({"", "nan", "inf", "+inf", "-inf", "infinity"})
-_NOT_UTF8: Final = re.compile("[\0\udc80-\udcff]")
-
-
-class _Row(NamedTuple):
-    """The fields of one record, and where it starts for messages."""
-
-    where: str
-    fields: list[str]
-
-
-@overload
-def load_csv(
-    path: PathLike,
-    *,
-    label: int | str = -1,
-    header: bool | Literal["auto"] = "auto",
-    delimiter: str = ",",
-) -> tuple[Floats, NDArray[Any]]: ...
-
-
-@overload
-def load_csv(
-    path: PathLike,
-    *,
-    label: None,
-    header: bool | Literal["auto"] = "auto",
-    delimiter: str = ",",
-) -> tuple[Floats, None]: ...
+_MISSING: Final = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 
 
 def load_csv(
@@ -56,7 +26,9 @@ def load_csv(
     label: int | str | None = -1,
     header: bool | Literal["auto"] = "auto",
     delimiter: str = ",",
-) -> tuple[Floats, NDArray[Any] | None]:
+    missing: Missing | None = None,
+    categories: Categories | None = None,
+) -> Table:
     """Read a table of numbers with one row per example and, usually, a column of labels.
 
     The file is UTF-8 text, with or without a byte-order mark, as Python's csv module reads it;
@@ -70,11 +42,18 @@ def load_csv(
             the header; None when there are no labels.
         header: Whether the first row is a header, or ``"auto"``.
         delimiter: The one character between two fields.
+        missing: What happens to empty fields and to ``?``, ``NA``, ``N/A``, ``NaN``, ``null`` and
+            ``None`` in any case: None refuses them; ``"drop"`` leaves out their rows; ``"mean"``,
+            ``"median"`` and ``"most_frequent"`` fill in what the other rows of the column give,
+            but for labels, and the most frequent of categories in any case.
+        categories: ``"one_hot"`` makes of each column with a text in it one column of 0 and 1 for
+            every text, at most 256, in alphabetical order; ``header`` must then say what the first
+            row is, unless ``label`` is a name. None refuses texts.
 
     Returns:
-        ``(X, y)``: the feature columns, float64 (n, features); and the labels (n,), int64 when
-        all are 64-bit integers, else float64 when all are numbers, else strings without white
-        space around them. ``y`` is None when ``label`` is None.
+        A :class:`Table`, which is a pair ``(X, y)``: the feature columns, float64 (n, features);
+        and the labels (n,), int64 when all are 64-bit integers, else float64 when all are numbers,
+        else strings without white space around them. ``y`` is None when ``label`` is None.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -83,19 +62,18 @@ def load_csv(
             finite or not a number, a label is missing, there is no such label column, or the
             file is not UTF-8 text; the message gives the line, and the column from 1.
     """
+    check_options(missing, categories)
     _check_arguments(label, header, delimiter)
-    file = existing_file(path)
     if isinstance(label, str):
         header = True
-    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-        rows = _rows(text, delimiter, file)
-        first = next(rows, None)
-        if first is None:
-            raise ValueError(f"{file}: the file is empty; expected is one row per example.")
-        column = _label_column(first, label)
-        if not _is_header(first, column, header):
-            rows = chain([first], rows)
-        return _read_table(rows, len(first.fields), column, file)
+    if categories and header == "auto":
+        raise ValueError(
+            "header must be True or False with categories, because texts in the first row may be "
+            "names as well as categories; 'auto' was given."
+        )
+    source = _Source(existing_file(path), label, header, delimiter, missing is not None)
+    texts = source.text_columns() if categories else set()
+    return source.read(texts, missing)
 
 
 def _check_arguments(label: object, header: object, delimiter: object) -> None:
@@ -115,68 +93,145 @@ def _check_arguments(label: object, header: object, delimiter: object) -> None:
         )
 
 
-def _text_lines(text: Iterable[str], file: Path) -> Iterator[str]:
-    """Pass on the lines that were UTF-8; surrogates stand for the bytes that were not."""
-    for number, line in enumerate(text, 1):
-        if _NOT_UTF8.search(line):
-            raise ValueError(f"{file}, line {number}: this is not UTF-8 text; convert the file.")
-        yield line
+class _Source:
+    """A file that is gone through once or twice; ``gaps``: whether values may be missing."""
 
+    def __init__(
+        self,
+        file: Path,
+        label: int | str | None,
+        header: bool | Literal["auto"],
+        delimiter: str,
+        gaps: bool,
+    ) -> None:
+        self.file, self.delimiter, self.gaps = file, delimiter, gaps
+        self.label, self.header = label, header
 
-def _rows(text: Iterable[str], delimiter: str, file: Path) -> Iterator[_Row]:
-    """Yield the rows of the file but the blank ones."""
-    lines = _text_lines(text, file)
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
-    while True:
-        where = f"{file}, line {reader.line_num + 1}"
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            raise ValueError(f"{where}: the quoting or the line is damaged ({error}).") from error
-        if fields is None:
-            return
-        if fields and (len(fields) > 1 or fields[0].strip()):
-            yield _Row(where, fields)
+    @contextmanager
+    def _open(self) -> Iterator[Iterator[Row]]:
+        """The rows of data, after ``names`` and ``column``, that of the label, are known."""
+        with self.file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+            rows = rows_of(text, self.delimiter, self.file)
+            first = next(rows, None)
+            if first is None:
+                raise ValueError(
+                    f"{self.file}: the file is empty; expected is one row per example."
+                )
+            self.column = label_column(first, self.label)
+            self.width = len(first.fields)
+            names = [name.strip() for name in first.fields]
+            if not self._is_header(first):
+                rows = chain([first], rows)
+                names = []
+            named = [name or f"column {k}" for k, name in enumerate(names, 1)]
+            named = named or [f"column {k}" for k in range(1, self.width + 1)]
+            self.names = [name for k, name in enumerate(named) if k != self.column]
+            yield rows
 
-
-def _label_column(first: _Row, label: int | str | None) -> int | None:
-    """Return the position of the label column, counted from 0."""
-    if label is None:
-        return None
-    width = len(first.fields)
-    if isinstance(label, str):
-        names = [name.strip() for name in first.fields]
-        if names.count(label) != 1:
+    def _is_header(self, first: Row) -> bool:
+        """Return whether the first row is a header, judged by its features when ``"auto"``."""
+        if self.header != "auto":
+            return self.header
+        features = [
+            field
+            for i, field in enumerate(first.fields)
+            if i != self.column and field.strip() and not self._is_gap(field)
+        ]
+        texts = [field for field in features if not _is_number(field)]
+        if texts and len(texts) < len(features):
             raise ValueError(
-                f"{first.where}: {names.count(label)} columns have the name {label!r}, but one "
-                f"must; the header names {', '.join(map(repr, names))}."
+                f"{first.where}: some features are numbers but {shortened(texts[0])} is not, so "
+                "this may be a header or damaged data; pass header=True or header=False."
             )
-        label = names.index(label)
-    if not -width <= label < width:
-        raise ValueError(
-            f"{first.where}: label={label} is no column of the {width} in the file; give "
-            f"{-width} to {width - 1}."
-        )
-    if width == 1:
-        raise ValueError(
-            f"{first.where}: the only column is the label, so there are no features; check the "
-            "delimiter, or pass label=None."
-        )
-    return label % width
+        return bool(texts)
 
+    def _is_gap(self, field: str) -> bool:
+        return self.gaps and field.strip().lower() in _MISSING
 
-def _is_header(first: _Row, column: int | None, header: bool | Literal["auto"]) -> bool:
-    """Return whether the first row is a header, judged by its features when ``"auto"``."""
-    if header != "auto":
-        return header
-    features = [field for i, field in enumerate(first.fields) if i != column and field.strip()]
-    texts = [field for field in features if not _is_number(field)]
-    if texts and len(texts) < len(features):
-        raise ValueError(
-            f"{first.where}: some features are numbers but {shortened(texts[0])} is not, so this "
-            "may be a header or damaged data; pass header=True or header=False."
-        )
-    return bool(texts)
+    def _features(self, row: Row) -> list[str]:
+        """Return the fields of a row but its label."""
+        if len(row.fields) != self.width:
+            raise ValueError(
+                f"{row.where}: the row has {len(row.fields)} fields, but the first row has "
+                f"{self.width}; every row needs as many."
+            )
+        return [field for k, field in enumerate(row.fields) if k != self.column]
+
+    def text_columns(self) -> set[int]:
+        """Return the positions among the features of columns with a text."""
+        found: set[int] = set()
+        with self._open() as rows:
+            for row in rows:
+                for k, field in enumerate(self._features(row)):
+                    if k not in found and not self._is_gap(field) and not _is_number(field):
+                        found.add(k)
+        return found
+
+    def read(self, texts: set[int], missing: Missing | None) -> Table:
+        """Return the table; the columns ``texts`` hold categories."""
+        values = array("d")
+        labels: list[str] = []
+        codes: dict[int, dict[str, int]] = {k: {} for k in sorted(texts)}
+        with self._open() as rows:
+            for row in rows:
+                features = self._features(row)
+                gaps = [k for k, field in enumerate(features) if self._is_gap(field)]
+                label = None if self.column is None else row.fields[self.column]
+                if missing == "drop" and (gaps or (label is not None and self._is_gap(label))):
+                    continue
+                if label is not None:
+                    label = "" if self._is_gap(label) else label
+                    labels.append(label_of(label, f"{row.where}, column {self._number(None)}"))
+                self._encode(row, features, gaps, codes)
+                numbers = self._numbers(row, features)
+                for k in gaps:
+                    numbers[k] = math.nan
+                values.extend(numbers)
+        if not values:
+            dropped = ", or every row has a missing value" if missing == "drop" else ""
+            raise ValueError(
+                f"{self.file}: the file has a header but no data{dropped}; expected are rows "
+                "below it."
+            )
+        X = np.frombuffer(values, np.float64).reshape(-1, len(self.names))
+        y = None if self.column is None else label_array(labels)
+        return assemble(X, y, self.names, _sort(X, codes), missing, self.file)
+
+    def _encode(
+        self, row: Row, features: list[str], gaps: list[int], codes: dict[int, dict[str, int]]
+    ) -> None:
+        """Put numbers in the place of texts and missing values."""
+        for k in gaps:
+            features[k] = "0"
+        for k, positions in codes.items():
+            if k in gaps:
+                continue
+            text = features[k].strip()
+            where = f"{row.where}, column {self._number(k)}"
+            if not text:
+                raise ValueError(f"{where}: the value is missing; see the argument missing.")
+            if len(text) > LONGEST_LABEL:
+                raise ValueError(
+                    f"{where}: the text has {len(text)} characters, but a category at most "
+                    f"{LONGEST_LABEL}; is it free text?"
+                )
+            features[k] = str(positions.setdefault(text, len(positions)))
+            require_few(len(positions), where)
+
+    def _numbers(self, row: Row, features: list[str]) -> list[float]:
+        try:
+            return parse_numbers(features)
+        except BadNumberError as error:
+            raise ValueError(
+                f"{row.where}, column {self._number(error.position)}: {error.problem}; features "
+                "must be finite numbers."
+            ) from None
+
+    def _number(self, feature: int | None) -> int:
+        """Return the column in the file, from 1, of a feature, or of the label for None."""
+        if feature is None:
+            return (self.column or 0) + 1
+        return feature + 1 + (self.column is not None and feature >= self.column)
 
 
 def _is_number(field: str) -> bool:
@@ -186,53 +241,12 @@ def _is_number(field: str) -> bool:
     return False
 
 
-def _read_table(
-    rows: Iterable[_Row], width: int, column: int | None, file: Path
-) -> tuple[Floats, NDArray[Any] | None]:
-    """Return the features and the labels of rows of ``width`` fields."""
-    values = array("d")
-    labels: list[str] = []
-    for where, fields in rows:
-        if len(fields) != width:
-            raise ValueError(
-                f"{where}: the row has {len(fields)} fields, but the first row has {width}; every "
-                "row needs as many."
-            )
-        if column is not None:
-            labels.append(_label(fields.pop(column), f"{where}, column {column + 1}"))
-        try:
-            values.extend(parse_numbers(fields))
-        except BadNumberError as error:
-            after_label = column is not None and error.position >= column
-            raise ValueError(
-                f"{where}, column {error.position + after_label + 1}: {error.problem}; features "
-                "must be finite numbers."
-            ) from None
-    if not values:
-        raise ValueError(f"{file}: the file has a header but no data; expected are rows below it.")
-    features = width - (column is not None)
-    X = np.frombuffer(values, np.float64).reshape(-1, features)
-    return X, None if column is None else _label_array(labels)
-
-
-def _label(field: str, where: str) -> str:
-    label = field.strip()
-    if label.lower() in _NO_LABELS:
-        raise ValueError(f"{where}: the label is missing or not finite ({field!r} was found).")
-    if len(label) > _LONGEST_LABEL:
-        raise ValueError(
-            f"{where}: the label has {len(label)} characters, but at most {_LONGEST_LABEL} are "
-            "allowed; is it the right column?"
-        )
-    return label
-
-
-def _label_array(labels: list[str]) -> NDArray[Any]:
-    """Return the labels as int64, float64 or strings: the first that fits all of them."""
-    try:
-        numbers = parse_numbers(labels)
-    except BadNumberError:
-        return np.array(labels)
-    with suppress(ValueError, OverflowError):
-        return np.array([int(label) for label in labels], dtype=np.int64)
-    return np.array(numbers)
+def _sort(X: Floats, codes: dict[int, dict[str, int]]) -> dict[int, list[str]]:
+    """Number the categories of each column of X in alphabetical order, and return them."""
+    categories = {k: sorted(positions) for k, positions in codes.items()}
+    for k, texts in categories.items():
+        order = np.empty(len(texts))
+        order[[codes[k][text] for text in texts]] = np.arange(len(texts))
+        present = ~np.isnan(X[:, k])
+        X[present, k] = order[X[present, k].astype(np.int64)]
+    return categories
