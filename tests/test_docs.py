@@ -15,9 +15,15 @@ PAGES = {
 }
 
 
+# the packages beside matplotlib that a page needs
+NEEDS = {"data.md": ["pandas"]}
+
+
 @pytest.mark.parametrize("name", [name for name, blocks in PAGES.items() if blocks])
 def test_blocks_run(name, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib").use("Agg")
+    for package in NEEDS.get(name, ()):
+        pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     with warnings.catch_warnings():

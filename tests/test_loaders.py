@@ -7,6 +7,7 @@ import gzip
 import io
 import pickle
 import struct
+import sys
 import zipfile
 from pathlib import Path
 
@@ -791,3 +792,9 @@ def test_proben1_reads(scratch):
 def test_proben1_refuses(content, message, scratch):
     with pytest.raises(ValueError, match=f"bad.dt, {message}"):
         datasets.load_proben1(scratch(content, "bad.dt"))
+
+
+def test_libsvm_says_what_it_needs(scratch, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match=r'load_libsvm needs sklearn; .* "nnfast\[data\]"'):
+        datasets.load_libsvm(scratch(LIBSVM))
