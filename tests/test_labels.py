@@ -181,6 +181,7 @@ def test_unknown_labels_are_named(y, error, message):
         ),
         (["a", None, "b"], TypeError, r"y\[1\] is None; expected a label"),
         (["a", np.nan, "b"], TypeError, r"y\[1\] is nan; expected a label"),
+        (np.array(["a", ["x"], "b"], object), TypeError, r"y\[1\] is \['x'\]; expected a label"),
         (np.array([b"a", b"b", b"c"]), TypeError, r"y\[0\] is b'a'; expected a label"),
         (np.array(["2020", "2021", "2022"], "M8[Y]"), TypeError, "categories and dates"),
         ([None, 1, 2], TypeError, r"y\[0\] is None; expected a real number"),

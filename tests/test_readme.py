@@ -39,4 +39,4 @@ def test_every_public_name_is_documented(name):
 
 @pytest.mark.parametrize("name", [n for n in nn.datasets.__all__ if n[0].islower()])
 def test_every_data_set_is_named(name):
-    assert f"`{name}" in README
+    assert f"`{name}" in README + (ROOT / "docs" / "data.md").read_text(encoding="utf-8")

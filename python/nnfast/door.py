@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnfast import frames, labels, metrics, validation
+from nnfast import frames, labels, metrics, scaling, validation
 from nnfast.formulas import LOSSES
 from nnfast.labels import Label
 from nnfast.levels.contract import Architecture, Array
@@ -39,25 +40,36 @@ class Door:
     def made(
         cls,
         architecture: Architecture,
-        input_scaler: Scaler | None,
-        output_scaler: Scaler | None,
-        classes: tuple[Label, ...] | None,
+        input_scaler: Scaler | str | None,
+        output_scaler: Scaler | str | None,
+        classes: Iterable[Any] | None,
     ) -> Door:
-        """The door of a new network."""
+        """The door of a new network, of its arguments."""
+        inputs, *_, outputs = architecture.sizes
+        scalers = {
+            "input_scaler": scaling.read("input_scaler", input_scaler, inputs),
+            "output_scaler": scaling.read("output_scaler", output_scaler, outputs),
+        }
+        own = labels.read(classes, outputs)
         loss = architecture.loss
         if output_scaler is not None and LOSSES[loss].targets != "any":
-            numbers = ", ".join(name for name, own in LOSSES.items() if own.targets == "any")
+            numbers = ", ".join(name for name, known in LOSSES.items() if known.targets == "any")
             raise ValueError(
                 f"output_scaler is given, but the loss {loss!r} takes targets of its own range; "
                 f"leave it out, or choose a loss of plain numbers: {numbers}."
             )
-        if output_scaler is not None and classes is not None:
+        if output_scaler is not None and own is not None:
             raise ValueError("output_scaler is for numbers and classes for labels; expected one.")
-        scalers = {"input_scaler": input_scaler, "output_scaler": output_scaler}
         given = {name for name, scaler in scalers.items() if scaler is not None and scaler.fitted}
-        if classes is not None:
+        if own is not None:
             given.add("classes")
-        return cls(architecture, input_scaler, output_scaler, classes, given=frozenset(given))
+        return cls(
+            architecture,
+            scalers["input_scaler"],
+            scalers["output_scaler"],
+            own,
+            given=frozenset(given),
+        )
 
     @property
     def scales(self) -> bool:

@@ -28,7 +28,9 @@ from nnfast.tensorfile import FormatError
 VERSION = 1
 # of a TrainingState; files from before dropout and schedules do not have the last two
 COUNTERS = {"step": None, "shuffle": None, "noise": 0, "epoch": 0}
+TRAINING = {"optimizer": None, "rate_factor": 1.0, **COUNTERS}
 SCALED = {"input_scaler", "output_scaler"}
+GIVEN = (*sorted(SCALED), "classes")
 PREFIX = "training."  # of the names of `Extra.arrays`
 Path = str | os.PathLike[str]
 
@@ -89,8 +91,10 @@ def _describe_door(door: Door, description: dict[str, Any], arrays: dict[str, Ar
         description["feature_names"] = door.feature_names
 
 
-def _read_door(description: dict[str, Any], arrays: dict[str, Array]) -> None:
-    """Turn what `_describe_door` added into arguments of `Network`."""
+def _read_door(
+    description: dict[str, Any], arrays: dict[str, Array], inputs: int
+) -> dict[str, Any]:
+    """Turn what `_describe_door` added into arguments of `Network`; the rest of its door."""
     for name in SCALED & description.keys():
         options = dict(description[name])
         kind = SCALERS[options.pop("name")]
@@ -99,6 +103,12 @@ def _read_door(description: dict[str, Any], arrays: dict[str, Array]) -> None:
             if part is not None:
                 _require(part, part.shape, "float64", name)
         description[name] = kind(**options, **parts)
+    given, names = description.pop("given", []), description.pop("feature_names", None)
+    for name in given:
+        validation.choice("given option", name, GIVEN)
+    if names is not None and not _are_names(names, inputs):
+        raise ValueError(f"feature_names are {names!r}")
+    return {"given": frozenset(given), "feature_names": None if names is None else tuple(names)}
 
 
 def _describe(optimizer: Optimizer | BatchMethod) -> dict[str, Any]:
@@ -146,46 +156,44 @@ def _network(description: dict[str, Any], arrays: dict[str, Array], level: str) 
     count = sum((n + layer.bias) * layer.units for n, layer in zip(sizes, layers, strict=False))
     if parameters.shape != (count,):  # before a network of that size is made
         raise ValueError(f"{parameters.size} parameters for layers that have {count}")
-    optimizer = description.pop("optimizer", None)
-    counters = {name: description.pop(name, default) for name, default in COUNTERS.items()}
-    rate_factor = description.pop("rate_factor", 1.0)
+    training = {name: description.pop(name, default) for name, default in TRAINING.items()}
     batch_size = description.pop("batch_size", 32)
-    _read_door(description, arrays)
-    given = description.pop("given", [])
-    names = description.pop("feature_names", None)
-    if names is not None and not _are_names(names, sizes[0]):
-        raise ValueError(f"feature_names are {names!r}")
+    learned = _read_door(description, arrays, sizes[0])
     network = Network([sizes[0], *layers], level=level, **description)
     _require(parameters, (count,), network.dtype, "parameters")
     network.parameters[:] = parameters
-    for name in given:
-        validation.choice("given option", name, network.door.options)
-    names = None if names is None else tuple(names)
-    network.open(replace(network.door, given=frozenset(given), feature_names=names))
+    network.open(replace(network.door, **learned))
     if batch_size is not None:
         batch_size = validation.whole_number("batch_size", batch_size)
     network.batch_size = batch_size
-    if optimizer is not None:
-        chosen = _read_optimizer(optimizer)
-        fresh = TrainingState.fresh(network.architecture, chosen, 0)
-        state: dict[str, Any] = {
-            "slots": arrays.pop("slots"),
-            "scalars": arrays.pop("scalars", fresh.scalars),
-        }
-        for name, array in state.items():
-            expected = getattr(fresh, name)
-            _require(array, expected.shape, expected.dtype.name, name)
-        for name, value in counters.items():
-            if type(value) is not int or not 0 <= value < 2**64:
-                raise ValueError(f"{name} is {value!r}")
-        rate_factor = validation.positive("rate_factor", rate_factor)
-        network.resume(chosen, TrainingState(**state, **counters, rate_factor=rate_factor))
+    if training["optimizer"] is not None:
+        _resume(network, arrays, **training)
     if "frozen" in arrays:
         _require(arrays["frozen"], (count,), "uint8", "frozen")
         network.freeze(network.architecture.views(arrays.pop("frozen") != 0))
     if arrays:
         raise ValueError(f"unexpected arrays {', '.join(arrays)}")
     return network
+
+
+def _resume(
+    network: Network, arrays: dict[str, Array], optimizer: Any, rate_factor: Any, **counters: Any
+) -> None:
+    """Give the network the state of its training."""
+    chosen = _read_optimizer(optimizer)
+    fresh = TrainingState.fresh(network.architecture, chosen, 0)
+    state: dict[str, Any] = {
+        "slots": arrays.pop("slots"),
+        "scalars": arrays.pop("scalars", fresh.scalars),
+    }
+    for name, array in state.items():
+        expected = getattr(fresh, name)
+        _require(array, expected.shape, expected.dtype.name, name)
+    for name, value in counters.items():
+        if type(value) is not int or not 0 <= value < 2**64:
+            raise ValueError(f"{name} is {value!r}")
+    rate_factor = validation.positive("rate_factor", rate_factor)
+    network.resume(chosen, TrainingState(**state, **counters, rate_factor=rate_factor))
 
 
 def _read_optimizer(description: dict[str, Any]) -> Optimizer | BatchMethod:

@@ -37,7 +37,12 @@ def learn(y: Any, outputs: int) -> tuple[Label, ...] | None:
         return (False, True) if outputs <= 2 else None
     if not holds_labels(array):
         return None
-    labels = {_label(item, f"y[{k}]") for k, item in enumerate(array.tolist())}
+    items = array.tolist()
+    try:
+        distinct = set(items)
+    except TypeError:  # what cannot be hashed is no label
+        distinct = items
+    labels = {_label(item, f"y[{items.index(item)}]") for item in distinct}
     found = tuple(sorted(labels, key=lambda label: (isinstance(label, str), label)))
     if set(found) <= {False, True} and outputs <= 2:
         return (False, True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnfast import labels, levels, scaling, validation
+from nnfast import levels, validation
 from nnfast.door import Door
 from nnfast.formulas import DEFAULT_LOSS, LOSSES, losses_for
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
@@ -81,13 +81,7 @@ class Structure(Predictor):
             input_dropout=validation.fraction("input_dropout", input_dropout),
             input_noise=validation.not_negative("input_noise", input_noise),
         )
-        outputs = self.sizes[-1]
-        self._door = Door.made(
-            self._architecture,
-            scaling.read("input_scaler", input_scaler, inputs),
-            scaling.read("output_scaler", output_scaler, outputs),
-            labels.read(classes, outputs),
-        )
+        self._door = Door.made(self._architecture, input_scaler, output_scaler, classes)
         self._parameters = np.zeros(self._architecture.parameter_count, self.dtype)
         self._set_factors(np.zeros(len(self._parameters), bool))
         self.level = level
