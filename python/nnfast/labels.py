@@ -39,7 +39,7 @@ def learn(y: Any, outputs: int) -> tuple[Label, ...] | None:
         return None
     items = array.tolist()
     try:
-        distinct = set(items)
+        distinct = list(dict.fromkeys(items))
     except TypeError:  # what cannot be hashed is no label
         distinct = items
     labels = {_label(item, f"y[{items.index(item)}]") for item in distinct}
