@@ -1,0 +1,295 @@
+"""C text of a network in whole numbers; the arithmetic is that of `fixed_point.simulate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nnfast import validation
+from nnfast.exchange.c_text import Model, Part, array, buffers, class_function, fill, number
+from nnfast.exchange.fixed_point import (
+    OUTPUT_LIMIT,
+    SOFTMAX_LIMIT,
+    Border,
+    FixedNetwork,
+    round_network,
+    simulate,
+)
+from nnfast.levels.contract import Array
+from nnfast.metrics import classes
+
+SUM = """
+static inline $sum ${name}_sum(const $value *w, const $value *x, int n, $sum bias)
+{
+    for (int i = 0; i < n; ++i) bias += ($sum)w[i] * x[i];
+    return bias;
+}
+
+/* sum * multiplier / 2^shift, rounded, within low ... high; no product exceeds 2^62 */
+static inline int32_t ${name}_scaled($sum sum, int32_t multiplier, int shift, int32_t low,
+                                     int32_t high)
+{
+    const int64_t half = (int64_t)1 << (shift - 1);
+    const int64_t scaled = ((int64_t)sum * multiplier + half) >> shift;
+    return scaled < low ? low : scaled > high ? high : (int32_t)scaled;
+}
+"""
+
+TABLE = """
+/* between two of 257 entries: 8 bits of the place count entries, 8 parts of them */
+static inline int32_t ${name}_look_up(const int16_t *table, int32_t place)
+{
+    const int16_t *entry = table + (place >> 8);
+    return entry[0] + (((int32_t)entry[1] - entry[0]) * (place & 255) + 128) >> 8;
+}
+"""
+
+SOFTMAX = """
+/* limit * (2 p - 1) of the probabilities p */
+static inline void ${name}_softmax(const int16_t *table, int32_t *z, int n, int32_t limit)
+{
+    int32_t largest = z[0];
+    uint32_t total = 0;
+    for (int j = 1; j < n; ++j)
+        if (z[j] > largest) largest = z[j];
+    for (int j = 0; j < n; ++j) {
+        const int32_t distance = largest - z[j];
+        z[j] = ${name}_look_up(table, distance < 65535 ? distance : 65535);
+        total += (uint32_t)z[j];
+    }
+    for (int j = 0; j < n; ++j) {
+        const uint32_t part = (uint32_t)z[j] * (uint32_t)(2 * limit);
+        z[j] = (int32_t)((part + total / 2) / total) - limit;
+    }
+}
+"""
+
+OUTPUT = "int16_t"
+BYTES = {"int8_t": 1, "int16_t": 2, "int32_t": 4, "int64_t": 8, "float": 4}
+BORDERS = {"in_shift": "i", "in_step": "i", "out_shift": "j", "out_step": "j"}
+Definition = tuple[str, str, Array]  # type, name, values
+
+BORDER = """
+/* the nearest (in - shift) / step within -$limit ... $limit; NaN becomes -$limit */
+static inline void ${name}_quantize(const float *in, $value *q)
+{
+    for (int i = 0; i < $inputs; ++i) {
+        const float x = (in[i] - $in_shift) / $in_step;
+        q[i] = ($value)(!(x > -$limit) ? -$limit : x >= $limit ? $limit
+                                        : (int)(x < 0 ? x - 0.5f : x + 0.5f));
+    }
+}
+
+static inline void ${name}_dequantize(const int16_t *q, float *out)
+{
+    for (int j = 0; j < $outputs; ++j) out[j] = $out_shift + $out_step * (float)q[j];
+}
+"""
+
+PREDICT = """
+/* no floating-point operation */
+static inline void ${name}_predict_q(const $value *in, int16_t *out)
+{
+$statements}
+"""
+
+PREDICT_FLOAT = """
+static inline void ${name}_predict(const float *in, float *out)
+{
+    $value q[$inputs];
+    int16_t y[$outputs];
+    ${name}_quantize(in, q);
+    ${name}_predict_q(q, y);
+    ${name}_dequantize(y, out);
+}
+"""
+
+CLASS_FLOAT = """
+static inline int ${name}_predict_class(const float *in)
+{
+    $value q[$inputs];
+    ${name}_quantize(in, q);
+    return ${name}_predict_class_q(q);
+}
+"""
+
+UNIT = "${name}_sum(${name}_W$k[j], $source, $n, ${name}_b$k[j])"
+
+# what the sum of a unit becomes, as an expression or, where it takes a whole row, statements
+FORMS = {
+    "line": "${name}_scaled($unit, ${name}_m$k[j], $shift, -$limit, $limit)",
+    "table": "${name}_look_up(${name}_t$k,\n"
+    "            ${name}_scaled($unit, ${name}_m$k[j], $shift, -32768, 32767) + 32768)",
+    "step": "($unit > 0 ? $limit : -$limit)",
+    "softmax": "${name}_scaled($unit, ${name}_m$k[j], $shift, -$softmax, $softmax)",
+}
+
+EACH = """\
+    for (int j = 0; j < $m; ++j)
+        $place[j] = ($type)$expression;
+"""
+
+ROW = """\
+    {
+        int32_t z[$m];
+        for (int j = 0; j < $m; ++j)
+            z[j] = $expression;
+        ${name}_softmax(${name}_t$k, z, $m, $limit);
+        for (int j = 0; j < $m; ++j) $place[j] = ($type)z[j];
+    }
+"""
+
+TEST = """\
+$arrays
+    int right = 0;
+    for (int t = 0; t < $count; ++t) {
+        $value q[$inputs];
+        int16_t out[$outputs];
+        int good = 1;
+        ${name}_quantize(inputs[t], q);
+        ${name}_predict_q(q, out);
+        for (int j = 0; j < $outputs; ++j)
+            if (out[j] != expected[t][j]) good = 0;
+        right += good;
+    }"""
+
+
+def part(model: Model, numbers: str, rows: Array, outputs: Array) -> Part:
+    """The network in "int8" or "int16", its ranges and errors those of the rows.
+
+    rows: (n, inputs), outputs: what the network makes of them.
+    """
+    scaled = rows.astype(np.float64)
+    if model.input_scaler is not None:
+        scaled = (scaled - model.input_scaler[0]) / model.input_scaler[1]
+    network = round_network(model.architecture, model.weights, scaled, numbers)
+    border = Border.of(network, model.input_scaler, model.output_scaler)
+    words = {
+        **model.words,
+        "value": f"{numbers}_t",
+        "sum": "int64_t" if network.wide else "int32_t",
+        "limit": network.inputs.limit,
+    }
+    arrays = _arrays(model, network, border, words)
+    statements, stack = _statements(model, network, words)
+    code = "\n".join(array(*definition) for definition in arrays) + fill(SUM, **words)
+    forms = {layer.form.name for layer in network.layers}
+    if forms & {"table", "softmax"}:
+        code += fill(TABLE, **words)
+    if "softmax" in forms:
+        code += fill(SOFTMAX, **words)
+    code += fill(PREDICT, **words, statements=statements)
+    code += fill(BORDER, **words, **_border(model, border)) + fill(PREDICT_FLOAT, **words)
+    functions = [
+        f"void {model.name}_predict(const float *in, float *out);",
+        f"void {model.name}_predict_q(const {words['value']} *in, {OUTPUT} *out);",
+        f"void {model.name}_quantize(const float *in, {words['value']} *q);",
+        f"void {model.name}_dequantize(const {OUTPUT} *q, float *out);",
+    ]
+    found = simulated(network, border, rows)
+    notes = [
+        f"numbers  {numbers}: weights and values; {words['sum']}: sums, none exceeds "
+        f"{max(layer.bound for layer in network.layers):,}",
+        f"flash    {sum(_bytes(*definition) for definition in arrays):,} bytes of constants",
+        f"stack    {stack:,} bytes between the layers",
+        *_errors(model, found, outputs),
+    ]
+    if model.output_scaler is None:
+        threshold = str(_threshold(border, model.threshold))
+        code += class_function(model, "_q", threshold, words["value"], OUTPUT)
+        code += fill(CLASS_FLOAT, **words)
+        functions.append(f"int {model.name}_predict_class(const float *in);")
+        functions.append(f"int {model.name}_predict_class_q(const {words['value']} *in);")
+    return Part(functions, notes, ["stdint.h"], code, _test(model, network, border, words))
+
+
+def simulated(network: FixedNetwork, border: Border, rows: Array) -> Array:
+    """The outputs (n, outputs), float32, that the C code gives."""
+    found = [
+        border.dequantize(simulate(network, border.quantize(piece)))
+        for _, piece in validation.pieces(rows)
+    ]
+    return np.concatenate(found)
+
+
+def _errors(model: Model, found: Array, outputs: Array) -> list[str]:
+    """How far the outputs found are from those of the network."""
+    errors = abs(found.astype(np.float64) - outputs)
+    lines = [
+        f"error    on {len(outputs):,} rows of data: at most {errors.max():.3g}, "
+        f"{errors.mean():.3g} on average"
+    ]
+    if model.output_scaler is None:
+        same = classes(found, model.threshold) == classes(outputs, model.threshold)
+        lines.append(f"         {100 * same.mean():.2f} % of the classes are the same")
+    return lines
+
+
+def _threshold(border: Border, threshold: float) -> int:
+    """The least output that is a yes, one more than any where none is."""
+    q = np.arange(-OUTPUT_LIMIT, OUTPUT_LIMIT + 1)
+    yes = border.dequantize(q) >= np.float32(threshold)
+    return int(q[yes][0]) if yes.any() else OUTPUT_LIMIT + 1
+
+
+def _arrays(
+    model: Model, network: FixedNetwork, border: Border, words: dict[str, Any]
+) -> list[Definition]:
+    """Weights, one row for each unit, biases, multipliers, tables, and scales of the border."""
+    arrays: list[Definition] = []
+    for k, layer in enumerate(network.layers, start=1):
+        arrays.append((words["value"], f"{model.name}_W{k}", layer.weights.T))
+        arrays.append((words["sum"], f"{model.name}_b{k}", layer.biases))
+        if layer.form.name != "step":
+            arrays.append(("int32_t", f"{model.name}_m{k}", layer.multipliers))
+        if layer.form.table is not None:
+            arrays.append(("int16_t", f"{model.name}_t{k}", layer.form.table))
+    for name in BORDERS:
+        values = np.asarray(getattr(border, name))
+        if values.ndim:
+            arrays.append(("float", f"{model.name}_{name}", values))
+    return arrays
+
+
+def _bytes(ctype: str, _: str, values: Array) -> int:
+    return BYTES[ctype] * values.size
+
+
+def _border(model: Model, border: Border) -> dict[str, str]:
+    """The constants of the border, or the entries of its arrays."""
+    words = {}
+    for name, index in BORDERS.items():
+        value = getattr(border, name)
+        words[name] = f"{model.name}_{name}[{index}]" if np.ndim(value) else number(value)
+    return words
+
+
+def _statements(model: Model, network: FixedNetwork, words: dict[str, Any]) -> tuple[str, int]:
+    """The statements of `predict_q`, and the bytes of stack for the values they keep."""
+    sizes, source = model.architecture.sizes, "in"
+    places, text, stack = buffers(words["value"], sizes[1:-1])
+    for k, (layer, place) in enumerate(zip(network.layers, [*places, "out"], strict=True), start=1):
+        row = layer.form.name == "softmax"
+        local = {
+            **words,
+            **{"k": k, "n": sizes[k - 1], "m": sizes[k], "source": source, "place": place},
+            "type": OUTPUT if place == "out" else words["value"],
+            "shift": layer.shift,
+            "limit": layer.form.outputs.limit,
+            "softmax": SOFTMAX_LIMIT,
+        }
+        local["unit"] = fill(UNIT, **local)
+        text += fill(
+            ROW if row else EACH, **local, expression=fill(FORMS[layer.form.name], **local)
+        )
+        source = place
+    rows = [4 * len(x.biases) for x in network.layers if x.form.name == "softmax"]
+    return text, BYTES[words["value"]] * stack + max(rows, default=0)
+
+
+def _test(model: Model, network: FixedNetwork, border: Border, words: dict[str, Any]) -> str:
+    inputs, _ = model.examples
+    arrays = array("float", "inputs", inputs.astype(np.float32), "    ")
+    expected = simulate(network, border.quantize(inputs))
+    return fill(TEST, **words, arrays=arrays + array(OUTPUT, "expected", expected, "    "))

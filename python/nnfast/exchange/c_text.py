@@ -1,0 +1,194 @@
+"""What the C text of all kinds of numbers has in common, and how numbers are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from nnfast.levels.contract import Architecture, Array, Pair
+
+PER_LINE = {"f": 6, "i": 12}  # numbers
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network to be written.
+
+    name: what all symbols begin with; weights: float64; input_scaler, output_scaler: (shift, scale)
+    of every input or output, float64, or None; threshold: from which on a single output is a yes;
+    examples: inputs (n, inputs) of the self-test, and what the network makes of them.
+    """
+
+    name: str
+    architecture: Architecture
+    weights: list[Pair]
+    input_scaler: Pair | None
+    output_scaler: Pair | None
+    threshold: float
+    examples: tuple[Array, Array]
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """What `fill` puts into every text."""
+        inputs, *_, outputs = self.architecture.sizes
+        return {
+            "name": self.name,
+            "NAME": self.name.upper(),
+            "inputs": inputs,
+            "outputs": outputs,
+            "count": len(self.examples[0]),
+        }
+
+
+@dataclass(frozen=True)
+class Part:
+    """The text of one kind of numbers.
+
+    notes: lines of the comment, below the functions; test: statements of the self-test, which count
+    the examples that are `right`.
+    """
+
+    functions: Sequence[str]
+    notes: Sequence[str]
+    includes: Sequence[str]
+    code: str
+    test: str
+
+
+# ---- numbers and arrays -------------------------------------------------------------------------
+
+
+def fill(text: str, **words: Any) -> str:
+    """`text` with every $word and ${word} replaced."""
+    return Template(text).substitute(words)
+
+
+def number(value: Any) -> str:
+    """A number as C writes it; of a float, the fewest digits that give it back."""
+    return str(value) + ("f" if isinstance(value, np.float32) else "")
+
+
+def literals(text: str, dtype: str) -> str:
+    """`text` with every number in <> as a constant of `dtype`."""
+    kind = np.dtype(dtype).type
+    return re.sub(r"<(-?\d[\d.e+-]*)>", lambda found: number(kind(found[1])), text)
+
+
+def array(ctype: str, name: str, values: Array, indent: str = "") -> str:
+    """The definition of an array, or of an array of rows."""
+    size = "".join(f"[{n}]" for n in values.shape)
+    if values.ndim == 2:
+        rows = (
+            f"{indent}    {{\n{_lines(row, indent + ' ' * 8)}\n{indent}    }}" for row in values
+        )
+        body = ",\n".join(rows)
+    else:
+        body = _lines(values, indent + " " * 4)
+    return f"{indent}static const {ctype} {name}{size} = {{\n{body}\n{indent}}};\n"
+
+
+def _lines(values: Array, indent: str) -> str:
+    texts = [number(value) for value in values]
+    step = PER_LINE[values.dtype.kind]
+    lines = (", ".join(texts[i : i + step]) for i in range(0, len(texts), step))
+    return ",\n".join(indent + line for line in lines)
+
+
+def comment(lines: Iterable[str]) -> str:
+    """The lines as one comment."""
+    return "/*" + "\n".join(f" * {line}".rstrip() for line in lines)[2:] + "\n */\n"
+
+
+def buffers(ctype: str, sizes: Sequence[int]) -> tuple[list[str], str, int]:
+    """Two buffers that take turns in holding the values of layers of these sizes.
+
+    The buffer of each layer, the definition of both, and the number of values in them.
+    """
+    largest = {name: max(sizes[i::2]) for i, name in enumerate("ab") if sizes[i::2]}
+    names = ["ab"[k % 2] for k in range(len(sizes))]
+    definition = ", ".join(f"{name}[{size}]" for name, size in largest.items())
+    return names, f"    {ctype} {definition};\n" if largest else "", sum(largest.values())
+
+
+# ---- the header ---------------------------------------------------------------------------------
+
+HEADER = """\
+#ifndef ${NAME}_H
+#define ${NAME}_H
+
+$includes
+#define ${NAME}_INPUTS $inputs
+#define ${NAME}_OUTPUTS $outputs
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+$code
+#ifdef __cplusplus
+}
+#endif
+$test
+#endif
+"""
+
+LARGEST = """
+static inline int ${name}_predict_class$suffix(const $input *in)
+{
+    $output out[$outputs];
+    int best = 0;
+    ${name}_predict$suffix(in, out);
+    for (int j = 1; j < $outputs; ++j)
+        if (out[j] > out[best]) best = j;
+    return best;
+}
+"""
+
+AT_LEAST = """
+static inline int ${name}_predict_class$suffix(const $input *in)
+{
+    $output out[1];
+    ${name}_predict$suffix(in, out);
+    return out[0] >= $threshold;
+}
+"""
+
+SELF_TEST = """
+#ifdef ${NAME}_SELF_TEST
+#include <stdio.h>
+
+int main(void)
+{
+$test
+    printf("$name: %d of $count test vectors right\\n", right);
+    return right == $count ? 0 : 1;
+}
+#endif
+"""
+
+
+def class_function(model: Model, suffix: str, threshold: str, input: str, output: str) -> str:
+    """The class of the outputs of `predict`: of several the largest."""
+    text = LARGEST if model.architecture.sizes[-1] > 1 else AT_LEAST
+    words = {"suffix": suffix, "threshold": threshold, "input": input, "output": output}
+    return fill(text, **model.words, **words)
+
+
+def header(model: Model, part: Part, title: Sequence[str], self_test: bool) -> str:
+    """The whole file."""
+    lines = [*title, "", *part.functions, "", *part.notes]
+    test = ""
+    if self_test:
+        test = fill(SELF_TEST, **model.words, test=part.test)
+        library = " -lm" if "math.h" in part.includes else ""
+        macro = f"{model.name.upper()}_SELF_TEST"
+        lines += ["", f"Self-test: cc -std=c99 -D{macro} -x c {model.name}.h{library} && ./a.out"]
+    includes = "".join(f"#include <{name}>\n" for name in part.includes)
+    return comment(lines) + fill(
+        HEADER, **model.words, includes=includes, code=part.code, test=test
+    )
