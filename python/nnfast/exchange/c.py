@@ -51,7 +51,8 @@ def write(
         part = c_fixed.part(model, numbers, rows, network.predict(rows))
     else:
         part = c_float.part(model, numbers, math)
-    text = c_text.header(model, part, _title(network, name), self_test)
+    file = os.path.basename(os.fspath(path))
+    text = c_text.header(model, part, _title(network, name), file if self_test else "")
     tensorfile.replace(path, [text.encode()])
 
 
@@ -60,8 +61,8 @@ def _require_name(name: object) -> None:
         raise TypeError(f"name is {name!r}; expected a C identifier such as 'model'.")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name):
         raise ValueError(
-            f"name is {name!r}; expected a C identifier such as 'model': letters, digits and single "
-            "underscores between them, a letter first."
+            f"name is {name!r}; expected a C identifier such as 'model': letters, digits and "
+            "single underscores between them, a letter first."
         )
 
 

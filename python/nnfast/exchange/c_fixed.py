@@ -13,9 +13,9 @@ from nnfast.exchange.fixed_point import (
     SOFTMAX_LIMIT,
     Border,
     FixedNetwork,
-    round_network,
     simulate,
 )
+from nnfast.exchange.fixed_rounding import round_network
 from nnfast.levels.contract import Array
 from nnfast.metrics import classes
 
@@ -41,7 +41,7 @@ TABLE = """
 static inline int32_t ${name}_look_up(const int16_t *table, int32_t place)
 {
     const int16_t *entry = table + (place >> 8);
-    return entry[0] + (((int32_t)entry[1] - entry[0]) * (place & 255) + 128) >> 8;
+    return entry[0] + ((((int32_t)entry[1] - entry[0]) * (place & 255) + 128) >> 8);
 }
 """
 
@@ -67,7 +67,7 @@ static inline void ${name}_softmax(const int16_t *table, int32_t *z, int n, int3
 
 OUTPUT = "int16_t"
 BYTES = {"int8_t": 1, "int16_t": 2, "int32_t": 4, "int64_t": 8, "float": 4}
-BORDERS = {"in_shift": "i", "in_step": "i", "out_shift": "j", "out_step": "j"}
+Borders = tuple[Border, Border]  # of the inputs and of the outputs
 Definition = tuple[str, str, Array]  # type, name, values
 
 BORDER = """
@@ -164,14 +164,17 @@ def part(model: Model, numbers: str, rows: Array, outputs: Array) -> Part:
     if model.input_scaler is not None:
         scaled = (scaled - model.input_scaler[0]) / model.input_scaler[1]
     network = round_network(model.architecture, model.weights, scaled, numbers)
-    border = Border.of(network, model.input_scaler, model.output_scaler)
+    borders = (
+        Border.of(network.inputs, model.input_scaler),
+        Border.of(network.outputs, model.output_scaler),
+    )
     words = {
         **model.words,
         "value": f"{numbers}_t",
         "sum": "int64_t" if network.wide else "int32_t",
         "limit": network.inputs.limit,
     }
-    arrays = _arrays(model, network, border, words)
+    arrays = _arrays(model, network, borders, words)
     statements, stack = _statements(model, network, words)
     code = "\n".join(array(*definition) for definition in arrays) + fill(SUM, **words)
     forms = {layer.form.name for layer in network.layers}
@@ -180,14 +183,14 @@ def part(model: Model, numbers: str, rows: Array, outputs: Array) -> Part:
     if "softmax" in forms:
         code += fill(SOFTMAX, **words)
     code += fill(PREDICT, **words, statements=statements)
-    code += fill(BORDER, **words, **_border(model, border)) + fill(PREDICT_FLOAT, **words)
+    code += fill(BORDER, **words, **_border_words(model, borders)) + fill(PREDICT_FLOAT, **words)
     functions = [
         f"void {model.name}_predict(const float *in, float *out);",
         f"void {model.name}_predict_q(const {words['value']} *in, {OUTPUT} *out);",
         f"void {model.name}_quantize(const float *in, {words['value']} *q);",
         f"void {model.name}_dequantize(const {OUTPUT} *q, float *out);",
     ]
-    found = simulated(network, border, rows)
+    found = simulated(network, borders, rows)
     notes = [
         f"numbers  {numbers}: weights and values; {words['sum']}: sums, none exceeds "
         f"{max(layer.bound for layer in network.layers):,}",
@@ -196,18 +199,18 @@ def part(model: Model, numbers: str, rows: Array, outputs: Array) -> Part:
         *_errors(model, found, outputs),
     ]
     if model.output_scaler is None:
-        threshold = str(_threshold(border, model.threshold))
+        threshold = str(_threshold(borders[1], model.threshold))
         code += class_function(model, "_q", threshold, words["value"], OUTPUT)
         code += fill(CLASS_FLOAT, **words)
         functions.append(f"int {model.name}_predict_class(const float *in);")
         functions.append(f"int {model.name}_predict_class_q(const {words['value']} *in);")
-    return Part(functions, notes, ["stdint.h"], code, _test(model, network, border, words))
+    return Part(functions, notes, ["stdint.h"], code, _test(model, network, borders[0], words))
 
 
-def simulated(network: FixedNetwork, border: Border, rows: Array) -> Array:
+def simulated(network: FixedNetwork, borders: Borders, rows: Array) -> Array:
     """The outputs (n, outputs), float32, that the C code gives."""
     found = [
-        border.dequantize(simulate(network, border.quantize(piece)))
+        borders[1].dequantize(simulate(network, borders[0].quantize(piece)))
         for _, piece in validation.pieces(rows)
     ]
     return np.concatenate(found)
@@ -234,7 +237,7 @@ def _threshold(border: Border, threshold: float) -> int:
 
 
 def _arrays(
-    model: Model, network: FixedNetwork, border: Border, words: dict[str, Any]
+    model: Model, network: FixedNetwork, borders: Borders, words: dict[str, Any]
 ) -> list[Definition]:
     """Weights, one row for each unit, biases, multipliers, tables, and scales of the border."""
     arrays: list[Definition] = []
@@ -245,10 +248,11 @@ def _arrays(
             arrays.append(("int32_t", f"{model.name}_m{k}", layer.multipliers))
         if layer.form.table is not None:
             arrays.append(("int16_t", f"{model.name}_t{k}", layer.form.table))
-    for name in BORDERS:
-        values = np.asarray(getattr(border, name))
-        if values.ndim:
-            arrays.append(("float", f"{model.name}_{name}", values))
+    arrays += [
+        ("float", f"{model.name}_{name}", values)
+        for name, values in _border_values(borders).items()
+        if values.ndim
+    ]
     return arrays
 
 
@@ -256,12 +260,21 @@ def _bytes(ctype: str, _: str, values: Array) -> int:
     return BYTES[ctype] * values.size
 
 
-def _border(model: Model, border: Border) -> dict[str, str]:
-    """The constants of the border, or the entries of its arrays."""
+def _border_values(borders: Borders) -> dict[str, Array]:
+    return {
+        f"{side}_{name}": np.asarray(getattr(border, name))
+        for side, border in zip(("in", "out"), borders, strict=True)
+        for name in ("shift", "step")
+    }
+
+
+def _border_words(model: Model, borders: Borders) -> dict[str, str]:
+    """The constants of the borders, or the entries of their arrays."""
+    index = {"in": "i", "out": "j"}
     words = {}
-    for name, index in BORDERS.items():
-        value = getattr(border, name)
-        words[name] = f"{model.name}_{name}[{index}]" if np.ndim(value) else number(value)
+    for name, values in _border_values(borders).items():
+        entry = f"{model.name}_{name}[{index[name.partition('_')[0]]}]"
+        words[name] = entry if values.ndim else number(values[()])
     return words
 
 
@@ -280,9 +293,8 @@ def _statements(model: Model, network: FixedNetwork, words: dict[str, Any]) -> t
             "softmax": SOFTMAX_LIMIT,
         }
         local["unit"] = fill(UNIT, **local)
-        text += fill(
-            ROW if row else EACH, **local, expression=fill(FORMS[layer.form.name], **local)
-        )
+        expression = fill(FORMS[layer.form.name], **local)
+        text += fill(ROW if row else EACH, **local, expression=expression)
         source = place
     rows = [4 * len(x.biases) for x in network.layers if x.form.name == "softmax"]
     return text, BYTES[words["value"]] * stack + max(rows, default=0)

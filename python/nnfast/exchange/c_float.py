@@ -26,6 +26,7 @@ from nnfast.formulas.activations import (
     SELU_SCALE,
     STEEPNESS,
 )
+from nnfast.levels.contract import Array
 
 TYPES = {"float32": "float", "float64": "double"}
 TOLERANCES = {"float32": 1e-4, "float64": 1e-10}  # of the self-test, beside the largest output
@@ -140,7 +141,7 @@ def _constants(model: Model) -> int:
 
 def _arrays(model: Model, numbers: str) -> str:
     """Weights, one row for each unit, biases and scalers."""
-    arrays = {}
+    arrays: dict[str, Array | None] = {}
     for k, (W, b) in enumerate(model.weights, start=1):
         arrays |= {f"W{k}": W.T.ravel(), f"b{k}": b}
     for side, scaler in (("input", model.input_scaler), ("output", model.output_scaler)):

@@ -76,6 +76,8 @@ _KINDS = {
     ),
 }
 
+_LIMITS = ("exp_min", "exp_max", "expm1_min", "erf_max")
+
 _BASE = """
 /* 2^k, a normal number */
 static inline $real ${name}_power(int k)
@@ -169,10 +171,7 @@ def _constants(numbers: str) -> dict[str, Any]:
     odd = [1 / (2 * k + 1) for k in range(kind.log_terms)]
     return {
         **{name: getattr(kind, name) for name in ("real", "bits", "mantissa", "bias")},
-        **{
-            name: f"<{getattr(kind, name)}>"
-            for name in ("exp_min", "exp_max", "expm1_min", "erf_max")
-        },
+        **{name: f"<{getattr(kind, name)}>" for name in _LIMITS},
         "log2e": f"<{math.log2(math.e)}>",
         "ln2_high": f"<{high}>",
         "ln2_low": f"<{low}>",

@@ -12,7 +12,8 @@ import numpy as np
 
 from nnfast.levels.contract import Architecture, Array, Pair
 
-PER_LINE = {"f": 6, "i": 12}  # numbers
+PER_LINE = {"f": 4, "i": 12}  # numbers
+Scaler = tuple[Array, Array]  # shift, scale
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Model:
     name: str
     architecture: Architecture
     weights: list[Pair]
-    input_scaler: Pair | None
-    output_scaler: Pair | None
+    input_scaler: Scaler | None
+    output_scaler: Scaler | None
     threshold: float
     examples: tuple[Array, Array]
 
@@ -83,9 +84,8 @@ def array(ctype: str, name: str, values: Array, indent: str = "") -> str:
     """The definition of an array, or of an array of rows."""
     size = "".join(f"[{n}]" for n in values.shape)
     if values.ndim == 2:
-        rows = (
-            f"{indent}    {{\n{_lines(row, indent + ' ' * 8)}\n{indent}    }}" for row in values
-        )
+        inner = indent + " " * 4
+        rows = (f"{inner}{{\n{_lines(row, inner + ' ' * 4)}\n{inner}}}" for row in values)
         body = ",\n".join(rows)
     else:
         body = _lines(values, indent + " " * 4)
@@ -179,16 +179,15 @@ def class_function(model: Model, suffix: str, threshold: str, input: str, output
     return fill(text, **model.words, **words)
 
 
-def header(model: Model, part: Part, title: Sequence[str], self_test: bool) -> str:
-    """The whole file."""
+def header(model: Model, part: Part, title: Sequence[str], tested: str) -> str:
+    """The whole file; `tested` is its name, where it has a self-test, or ""."""
     lines = [*title, "", *part.functions, "", *part.notes]
     test = ""
-    if self_test:
+    if tested:
         test = fill(SELF_TEST, **model.words, test=part.test)
         library = " -lm" if "math.h" in part.includes else ""
         macro = f"{model.name.upper()}_SELF_TEST"
-        lines += ["", f"Self-test: cc -std=c99 -D{macro} -x c {model.name}.h{library} && ./a.out"]
+        lines += ["", f"Self-test: cc -std=c99 -D{macro} -x c {tested}{library} && ./a.out"]
     includes = "".join(f"#include <{name}>\n" for name in part.includes)
-    return comment(lines) + fill(
-        HEADER, **model.words, includes=includes, code=part.code, test=test
-    )
+    words = {**model.words, "includes": includes, "code": part.code, "test": test}
+    return comment(lines) + fill(HEADER, **words)
