@@ -390,7 +390,7 @@ class Network(Structure):
         name: what all symbols begin with; several such headers go into one program.
         numbers: "float32", "float64", or None for the network's dtype; or "int8" or "int16", fixed
             point: whole numbers throughout the layers, also as `<name>_predict_q`.
-        math: "libm" takes exp and the like from the C library, "own" needs none and is within 4
+        math: "libm" takes exp and the like from the C library, "own" needs none and is within 3
             units in the last place.
         data: rows (n, inputs) such as those of the training. Fixed point takes the range of every
             layer from them, and reports the error on them; the self-test takes its examples from

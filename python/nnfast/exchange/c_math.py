@@ -12,7 +12,7 @@ from nnfast.exchange.c_text import fill, literals
 
 NOTES = {
     "libm": "libm, link with -lm",
-    "own": "own, at most 4 units in the last place from the true value",
+    "own": "own, at most 3 units in the last place from the true value",
 }
 INCLUDES = {"libm": ["math.h"], "own": ["stdint.h", "string.h"]}
 
