@@ -190,11 +190,19 @@ def test_all_numbers(activation, tmp_path):
 
 @needs_gpp
 def test_cpp(tmp_path):
-    """Every activation once, in the halves of a program that includes all headers."""
+    """All headers of all activations are one C++ program, and one of them computes."""
+    includes = ""
     for activation in ACTIVATIONS:
         net, X = make(activation)
-        export(net, X, tmp_path)
-        command = build(tmp_path, MODELS, GPP, *CPP)
+        for name, options in MODELS.items():
+            file = f"{activation}_{name}.h"
+            net.to_c(tmp_path / file, name=f"{activation}_{name}", data=X, **options)
+            includes += f'#include "{file}"\n'
+    (tmp_path / "all.cpp").write_text(includes + "int main() { return 0; }\n")
+    subprocess.run([GPP, *CPP, "-fsyntax-only", tmp_path / "all.cpp"], check=True)
+    net, X = make("gelu", output="softmax")
+    export(net, X, tmp_path)
+    command = build(tmp_path, MODELS, GPP, *CPP)
     check_floats(net, X, command)
     check_fixed(net, X, tmp_path, command)
 
@@ -208,3 +216,248 @@ def test_32_bit_arm(activation, tmp_path):
     command = [ARM_RUN, *program]
     check_floats(net, X, command)
     check_fixed(net, X, tmp_path, command)
+
+
+# ---- one output, self-test, math ------------------------------------------------------------
+
+
+@needs_gcc
+@pytest.mark.parametrize(
+    ("activation", "loss"), [("sigmoid", None), ("tanh", "hinge"), ("step", None)]
+)
+def test_class_of_one_output(activation, loss, tmp_path):
+    net = nn.Network([5, 4, nn.Dense(1, activation)], loss=loss, seed=1, dtype="float64")
+    X = np.random.default_rng(5).normal(size=(300, 5))
+    net.weights[-1][1][:] = -np.median((net.activations(X)[0]) @ net.weights[-1][0])
+    export(net, X, tmp_path)
+    command = build(tmp_path, MODELS, GCC, *C99, *UNDEFINED)
+    for name in MODELS:
+        y, label, _ = compute(command, name, X, 1)
+        threshold = 0.0 if loss == "hinge" else 0.5
+        assert (label == (y[:, 0] >= threshold)).all()
+        assert (label == net.predict_classes(X)).mean() > (0.95 if name == "q8" else 0.99)
+        assert 0.2 < label.mean() < 0.8
+
+
+@needs_gcc
+@pytest.mark.parametrize("name", MODELS)
+def test_self_test(name, tmp_path):
+    net, X = make("tanh", dtype="float32")
+    options = MODELS[name] if name in FLOATS else {**MODELS[name], "data": X}
+    net.to_c(tmp_path / "header.h", **options)
+
+    def run_test():
+        command = [GCC, *C99, "-DMODEL_SELF_TEST", "header.h", "-lm", "-o", "test"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        done = subprocess.run([tmp_path / "test"], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
+    assert run_test() == (0, "model: 4 of 4 test vectors right\n")
+    text = (tmp_path / "header.h").read_text()
+    first = re.search(r"model_W1[^{]*\{[\s{]*(-?\d[\d.e-]*)", text)
+    broken = text[: first.start(1)] + ("9.0" if name in FLOATS else "99") + text[first.end(1) :]
+    (tmp_path / "header.h").write_text(broken)
+    code, printed = run_test()
+    assert code == 1
+    assert printed.startswith("model: ")
+    net.to_c(tmp_path / "header.h", **options, self_test=False)
+    assert "SELF_TEST" not in (tmp_path / "header.h").read_text()
+
+
+def reference(function, x):
+    """The true values, as numbers of long double."""
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(30):
+        exact = getattr(mpmath, function)
+        return np.array([np.longdouble(mpmath.nstr(exact(mpmath.mpf(float(v))), 25)) for v in x])
+
+
+@needs_gcc
+@pytest.mark.parametrize("numbers", c_float.TYPES)
+def test_own_math(numbers, tmp_path):
+    """Within 3 units in the last place, and exact where it overflows."""
+    rng = np.random.default_rng(0)
+    sign = rng.choice([-1, 1], 4000)
+    large = {"float32": 2.2, "float64": 2.9}[numbers]
+    size = 10.0 ** rng.uniform(-8, large, 4000)
+    domains = {
+        "exp": sign * size,
+        "expm1": -size,
+        "tanh": sign * size,
+        "log1p": 10.0 ** rng.uniform(-9, 0, 4000),
+        "erf": sign * 10.0 ** rng.uniform(-8, 1, 4000),
+    }
+    real = c_float.TYPES[numbers]
+    functions = " ".join(f"${name}" for name in domains)
+    source = "#include <stdint.h>\n#include <string.h>\n#include <stdio.h>\n"
+    source += c_math.definitions([functions], "own", numbers)
+    calls = "".join(f"y[{i}] = own_{name}(x[{i}]);" for i, name in enumerate(domains))
+    source += f"int main(void) {{ {real} x[5], y[5]; while (fread(x, sizeof x, 1, stdin) == 1)"
+    source += f"{{ {calls} fwrite(y, sizeof y, 1, stdout); }} return 0; }}\n"
+    (tmp_path / "math.c").write_text(source)
+    subprocess.run([GCC, *C99, *UNDEFINED, "math.c", "-o", "math"], cwd=tmp_path, check=True)
+    x = np.stack(list(domains.values()), axis=1).astype(numbers)
+    done = subprocess.run([tmp_path / "math"], input=x.tobytes(), capture_output=True, check=True)
+    y = np.frombuffer(done.stdout, numbers).reshape(x.shape)
+    for i, name in enumerate(domains):
+        true = reference(name, x[:, i])
+        with np.errstate(over="ignore"):
+            rounded = true.astype(numbers)
+        finite = np.isfinite(rounded)
+        assert (y[~finite, i] == rounded[~finite]).all()
+        error = abs(y[finite, i] - true[finite]) / np.spacing(abs(rounded[finite]))
+        assert error.max() <= 3
+
+
+# ---- fixed point --------------------------------------------------------------------------------
+
+
+@needs_gcc
+@pytest.mark.parametrize("bias", [0.0, 1e6])
+@pytest.mark.parametrize("name", FIXED)
+def test_no_sum_overflows(name, bias, tmp_path):
+    """Weights of one sign and inputs at the ends of their range, under UBSan."""
+    net = nn.Network([5000, nn.Dense(2, "linear"), nn.Dense(3, "linear")], dtype="float64", seed=0)
+    net.weights[0][0][:] = [1.0, -1e-9]
+    net.weights[0][1][:] = bias
+    X = np.stack([np.ones(5000), -np.ones(5000), np.linspace(-1, 1, 5000)])
+    export(net, X, tmp_path, [name])
+    command = build(tmp_path, [name], GCC, *C99, *UNDEFINED)
+    check_fixed(net, X, tmp_path, command, [name])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("numbers", "bound"), [("int8", 0.02), ("int16", 3e-4)])
+def test_error_of_fixed_point(activation, numbers, bound):
+    """Of the outputs' range; a step may be on either side of its edge."""
+    net, X = make(activation)
+    expected = net.predict(X)
+    errors = abs(simulate(net, X, numbers)[0] - expected)
+    if activation == "step":
+        assert (errors > 0).mean() < 0.01
+    else:
+        assert errors.max() <= bound * np.ptp(expected)
+
+
+@pytest.mark.parametrize("numbers", LIMITS)
+def test_layers_that_say_nothing(numbers, tmp_path):
+    """Weights of zero, and data of one value."""
+    net = nn.Network([2, nn.Dense(3, "relu"), nn.Dense(2, "linear")], init="zeros", seed=0)
+    X = np.full((3, 2), 5.0)
+    found, _ = simulate(net, X, numbers)
+    assert abs(found).max() < 1e-4
+    net.to_c(tmp_path / "model.h", numbers=numbers, data=X)
+
+
+@pytest.mark.parametrize(("numbers", "lost"), [("int8", 0.01), ("int16", 0.001)])
+def test_accuracy_on_digits(numbers, lost):
+    X, y = nn.datasets.digits()
+    net = nn.Network([64, nn.Dense(32, "relu"), nn.Dense(10, "softmax")], seed=0)
+    net.fit(X, y, epochs=20, verbose=0)
+    before = (net.predict_classes(X) == y).mean()
+    after = (simulate(net, X, numbers)[0].argmax(axis=1) == y).mean()
+    assert before > 0.95
+    assert after > before - lost
+
+
+def test_32_bits_where_they_suffice(tmp_path):
+    net, X = make("tanh")
+    for numbers, kind in (("int8", "int32_t"), ("int16", "int64_t")):
+        net.to_c(tmp_path / "model.h", numbers=numbers, data=X)
+        assert f"static inline {kind} model_sum(" in (tmp_path / "model.h").read_text()
+
+
+# ---- the file and the options -------------------------------------------------------------------
+
+
+def test_dtype_is_the_default(tmp_path):
+    for dtype, real in c_float.TYPES.items():
+        net, _ = make("tanh", dtype=dtype)
+        net.to_c(tmp_path / "model.h")
+        assert (
+            f"void model_predict(const {real} *in, {real} *out);"
+            in (tmp_path / "model.h").read_text()
+        )
+
+
+def test_layers_of_fixed_point_have_no_floats(tmp_path):
+    net, X = make("gelu", output="softmax")
+    for numbers in LIMITS:
+        net.to_c(tmp_path / "model.h", numbers=numbers, data=X)
+        text = (tmp_path / "model.h").read_text()
+        layers = text[text.index('extern "C"') : text.index("model_quantize(const float", 2000)]
+        assert "model_predict_q" in layers
+        assert not re.search(r"float|double|\d\.\d", layers)
+
+
+def test_comment(tmp_path):
+    net, X = make("tanh")
+    net.to_c(tmp_path / "model.h", numbers="int8", data=X, name="gate")
+    text = (tmp_path / "model.h").read_text()
+    comment = text[: text.index("*/")]
+    for part in (
+        f"gate: a neural network, written by nnfast {nn.__version__}",
+        "5 inputs -> 7 tanh (no bias) -> 6 tanh -> 3 tanh",
+        "104 parameters",
+        "on 300 rows of data: at most ",
+        " % of the classes are the same",
+        "-DGATE_SELF_TEST -x c model.h && ./a.out",
+    ):
+        assert part in comment
+    assert text.isascii()
+    assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        ({"numbers": "int4"}, ValueError, "unknown numbers 'int4'; choose from float32, float64,"),
+        ({"numbers": 8}, TypeError, "unknown numbers 8; choose from"),
+        ({"math": "fast"}, ValueError, "unknown math 'fast'; choose from libm, own"),
+        ({"numbers": "int8"}, ValueError, "numbers='int8' needs data: rows such as"),
+        ({"numbers": "int8", "math": "own"}, ValueError, "is for floating-point numbers; int8 has"),
+        ({"name": "2nd"}, ValueError, "name is '2nd'; expected a C identifier"),
+        ({"name": "a__b"}, ValueError, "name is 'a__b'; expected a C identifier"),
+        ({"name": "größe"}, ValueError, "name is 'größe'; expected a C identifier"),
+        ({"name": None}, TypeError, "name is None; expected a C identifier"),
+        ({"self_test": 1}, TypeError, "self_test is 1; expected True or False"),
+        ({"data": [[1.0]]}, ValueError, "X has shape (1, 1); expected (rows, 5)"),
+        ({"data": [[np.nan] * 5]}, ValueError, "X[0, 0] is nan"),
+    ],
+)
+def test_wrong_options(options, error, sentence, tmp_path):
+    net, X = make("tanh")
+    path = tmp_path / "model.h"
+    path.write_text("as before")
+    if options.get("math") == "own":
+        options = {**options, "data": X}
+    with pytest.raises(error, match=re.escape(sentence)):
+        net.to_c(path, **options)
+    assert path.read_text() == "as before"
+
+
+def test_numbers_that_cannot_be_written(tmp_path):
+    net, X = make("exponential")
+    net.parameters[:] *= 40
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="infinite"):
+        net.to_c(tmp_path / "model.h", numbers="int8", data=X)
+    net.parameters[0] = 1e39
+    with pytest.raises(ValueError, match="too large for float32; choose numbers="):
+        net.to_c(tmp_path / "model.h", numbers="float32")
+    net.parameters[0] = np.inf
+    with pytest.raises(ValueError, match="is inf"):
+        net.to_c(tmp_path / "model.h")
+    net, X = make("tanh")
+    with pytest.raises(ValueError, match="too large for float32, which fixed point"):
+        net.to_c(tmp_path / "model.h", numbers="int8", data=1e300 * X)
+    assert not (tmp_path / "model.h").exists()
+
+
+def test_file_is_complete_or_unchanged(tmp_path):
+    net, _ = make("tanh")
+    with pytest.raises(OSError, match="cannot save"):
+        net.to_c(tmp_path / "nowhere" / "model.h")
+    with pytest.raises(OSError, match="cannot save"):
+        net.to_c(tmp_path)
+    net.to_c(tmp_path / "model.h")
+    assert [file.name for file in tmp_path.iterdir()] == ["model.h"]

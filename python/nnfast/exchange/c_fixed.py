@@ -55,7 +55,9 @@ static inline void ${name}_softmax(const int16_t *table, int32_t *z, int n, int3
         if (z[j] > largest) largest = z[j];
     for (int j = 0; j < n; ++j) {
         const int32_t distance = largest - z[j];
-        z[j] = ${name}_look_up(table, distance < 65535 ? distance : 65535);
+        const int halvings = distance < 0x100000 ? (int)(distance >> 16) : 16;
+        const int32_t half = ((int32_t)1 << halvings) >> 1;
+        z[j] = (${name}_look_up(table, distance & 65535) + half) >> halvings;
         total += (uint32_t)z[j];
     }
     for (int j = 0; j < n; ++j) {

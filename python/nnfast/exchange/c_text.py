@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from string import Template
@@ -100,8 +101,10 @@ def _lines(values: Array, indent: str) -> str:
 
 
 def comment(lines: Iterable[str]) -> str:
-    """The lines as one comment."""
-    return "/*" + "\n".join(f" * {line}".rstrip() for line in lines)[2:] + "\n */\n"
+    """The lines as one comment; long ones go on below their ninth column."""
+    wrap = textwrap.TextWrapper(97, subsequent_indent=" " * 9, break_on_hyphens=False)
+    short = [part for line in lines for part in wrap.wrap(line) or [""]]
+    return "/*" + "\n".join(f" * {line}".rstrip() for line in short)[2:] + "\n */\n"
 
 
 def buffers(ctype: str, sizes: Sequence[int]) -> tuple[list[str], str, int]:

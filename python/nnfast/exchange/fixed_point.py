@@ -13,7 +13,8 @@ next layer's q in one of four ways:
     table    any function of z alone: z as 16 bits, of which 8 choose an interval of a table of 257
              values, and 8 interpolate between its ends
     step     the sign of the sum
-    softmax  z as a multiple of 2^-12; e^-(max z - z) from a table over [0, 16], divided by its sum
+    softmax  z in steps of ln 2 / 2^16; e^-(max z - z) is a power of 2, of whose exponent 16 bits are
+             looked up in a table and the others are a shift; divided by their sum
 
 Scales of each unit, and a 32-bit multiplier with a shift instead of a real factor, are those of
 Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
@@ -30,8 +31,7 @@ from nnfast.levels.contract import Array
 
 LIMITS = {"int8": 127, "int16": 32767}
 OUTPUT_LIMIT = 32767  # the network's outputs have 16 bits in both
-SOFTMAX_STEP = 2.0**-12
-SOFTMAX_LIMIT = 2**29  # of z in these steps; differences have 32 bits
+SOFTMAX_LIMIT = 2**29  # of z in its steps; differences have 32 bits
 
 
 @dataclass(frozen=True)
@@ -156,8 +156,10 @@ def _step(sums: Array, layer: FixedLayer) -> Array:
 
 def _softmax(sums: Array, layer: FixedLayer) -> Array:
     z = _scaled(sums, layer, -SOFTMAX_LIMIT, SOFTMAX_LIMIT)
-    distance = np.minimum(z.max(axis=1, keepdims=True) - z, 2**16 - 1)
-    powers = _look_up(layer.form.table, distance)
+    distance = z.max(axis=1, keepdims=True) - z
+    halvings = np.minimum(distance >> 16, 16)
+    half = (1 << halvings) >> 1
+    powers = (_look_up(layer.form.table, distance & (2**16 - 1)) + half) >> halvings
     total = powers.sum(axis=1, keepdims=True)
     limit = layer.form.outputs.limit
     values: Array = (powers * (2 * limit) + total // 2) // total - limit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,7 +12,6 @@ from nnfast import validation
 from nnfast.exchange.fixed_point import (
     LIMITS,
     OUTPUT_LIMIT,
-    SOFTMAX_STEP,
     FixedLayer,
     FixedNetwork,
     Form,
@@ -28,6 +28,7 @@ INTERVALS = 256
 SOFTMAX_OUTPUTS = 65536  # as many exponentials of 15 bits can be added, and divided, in 32 bits
 
 
+@np.errstate(all="ignore")  # what is infinite is refused
 def round_network(
     architecture: Architecture, weights: Sequence[Pair], X: Array, numbers: str
 ) -> FixedNetwork:
@@ -71,8 +72,7 @@ def _ranges(
     level = NumpyArrays(replace(architecture, dtype="float64"))
     low, high = [np.inf] * len(weights), [-np.inf] * len(weights)
     for _, piece in validation.pieces(X):
-        with np.errstate(all="ignore"):
-            logits, _, _ = level.run(list(weights), piece)
+        logits, _, _ = level.run(list(weights), piece)
         low = [min(a, float(z.min())) for a, z in zip(low, logits, strict=True)]
         high = [max(a, float(z.max())) for a, z in zip(high, logits, strict=True)]
     return list(zip(low, high, strict=True))
@@ -88,9 +88,8 @@ def _form(name: str, low: float, high: float, limit: int) -> Form:
     if name == "step":
         return Form("step", Grid.over(0.0, 1.0, limit))
     if ACTIVATIONS[name].normalise:
-        distance = np.arange(INTERVALS + 1) * (2**16 * SOFTMAX_STEP / INTERVALS)
-        table = np.rint(32767 * np.exp(-distance)).astype(np.int64)
-        return Form("softmax", Grid.over(0.0, 1.0, limit), SOFTMAX_STEP, table=table)
+        table = np.rint(32767 * 0.5 ** (np.arange(INTERVALS + 1) / INTERVALS)).astype(np.int64)
+        return Form("softmax", Grid.over(0.0, 1.0, limit), math.log(2) / 2**16, table=table)
     reach = _reach(name, low, high)
     knots = _knots(name, reach)
     outputs = Grid.over(knots.min(), knots.max(), limit)
