@@ -116,27 +116,30 @@ static inline int ${name}_predict_class(const float *in)
 }
 """
 
-UNIT = "${name}_sum(${name}_W$k[j], $source, $n, ${name}_b$k[j])"
-
-# what the sum of a unit becomes, as an expression or, where it takes a whole row, statements
+SUM_OF_UNIT = "const $sum sum = ${name}_sum(${name}_W$k[j], $source, $n, ${name}_b$k[j]);"
+# what the sum becomes; of softmax the z of a row first
 FORMS = {
-    "line": "${name}_scaled($unit, ${name}_m$k[j], $shift, -$limit, $limit)",
+    "line": "${name}_scaled(sum, ${name}_m$k[j], $shift, -$limit, $limit)",
     "table": "${name}_look_up(${name}_t$k,\n"
-    "            ${name}_scaled($unit, ${name}_m$k[j], $shift, -32768, 32767) + 32768)",
-    "step": "($unit > 0 ? $limit : -$limit)",
-    "softmax": "${name}_scaled($unit, ${name}_m$k[j], $shift, -$softmax, $softmax)",
+    "            ${name}_scaled(sum, ${name}_m$k[j], $shift, -32768, 32767) + 32768)",
+    "step": "(sum > 0 ? $limit : -$limit)",
+    "softmax": "${name}_scaled(sum, ${name}_m$k[j], $shift, -$far, $far)",
 }
 
 EACH = """\
-    for (int j = 0; j < $m; ++j)
+    for (int j = 0; j < $m; ++j) {
+        $sum_of_unit
         $place[j] = ($type)$expression;
+    }
 """
 
 ROW = """\
     {
         int32_t z[$m];
-        for (int j = 0; j < $m; ++j)
+        for (int j = 0; j < $m; ++j) {
+            $sum_of_unit
             z[j] = $expression;
+        }
         ${name}_softmax(${name}_t$k, z, $m, $limit);
         for (int j = 0; j < $m; ++j) $place[j] = ($type)z[j];
     }
@@ -285,18 +288,17 @@ def _statements(model: Model, network: FixedNetwork, words: dict[str, Any]) -> t
     sizes, source = model.architecture.sizes, "in"
     places, text, stack = buffers(words["value"], sizes[1:-1])
     for k, (layer, place) in enumerate(zip(network.layers, [*places, "out"], strict=True), start=1):
-        row = layer.form.name == "softmax"
         local = {
             **words,
             **{"k": k, "n": sizes[k - 1], "m": sizes[k], "source": source, "place": place},
             "type": OUTPUT if place == "out" else words["value"],
             "shift": layer.shift,
             "limit": layer.form.outputs.limit,
-            "softmax": SOFTMAX_LIMIT,
+            "far": SOFTMAX_LIMIT,
         }
-        local["unit"] = fill(UNIT, **local)
-        expression = fill(FORMS[layer.form.name], **local)
-        text += fill(ROW if row else EACH, **local, expression=expression)
+        local["sum_of_unit"] = fill(SUM_OF_UNIT, **local)
+        local["expression"] = fill(FORMS[layer.form.name], **local)
+        text += fill(ROW if layer.form.name == "softmax" else EACH, **local)
         source = place
     rows = [4 * len(x.biases) for x in network.layers if x.form.name == "softmax"]
     return text, BYTES[words["value"]] * stack + max(rows, default=0)

@@ -13,7 +13,7 @@ import numpy as np
 
 from nnfast.levels.contract import Architecture, Array, Pair
 
-PER_LINE = {"f": 4, "i": 12}  # numbers
+WIDTH = 92  # of lines of numbers, without their indent
 Scaler = tuple[Array, Array]  # shift, scale
 
 
@@ -95,7 +95,7 @@ def array(ctype: str, name: str, values: Array, indent: str = "") -> str:
 
 def _lines(values: Array, indent: str) -> str:
     texts = [number(value) for value in values]
-    step = PER_LINE[values.dtype.kind]
+    step = max(1, WIDTH // (max(map(len, texts)) + 2))
     lines = (", ".join(texts[i : i + step]) for i in range(0, len(texts), step))
     return ",\n".join(indent + line for line in lines)
 

@@ -13,7 +13,7 @@ next layer's q in one of four ways:
     table    any function of z alone: z as 16 bits, of which 8 choose an interval of a table of 257
              values, and 8 interpolate between its ends
     step     the sign of the sum
-    softmax  z in steps of ln 2 / 2^16; e^-(max z - z) is a power of 2, of whose exponent 16 bits are
+    softmax  z in steps of ln 2 / 2^16: e^(z - max z) is a power of 2, of whose exponent 16 bits are
              looked up in a table and the others are a shift; divided by their sum
 
 Scales of each unit, and a 32-bit multiplier with a shift instead of a real factor, are those of
