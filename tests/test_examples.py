@@ -159,7 +159,7 @@ def test_to_c(tmp_path):
     assert sizes == sorted(sizes, reverse=True)
     assert lines[0].startswith("digits 64-32-10, network: 9")
     if shutil.which("cc") or shutil.which("gcc") or shutil.which("clang"):
-        assert all(float(line[31:36]) > 95 for line in lines)
+        assert all(float(line[31:36]) > 95 for line in lines[1:])
 
 
 def test_published_figures(tmp_path):

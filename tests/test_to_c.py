@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -307,6 +308,21 @@ def test_own_math(numbers, tmp_path):
         assert (y[~finite, i] == rounded[~finite]).all()
         error = abs(y[finite, i] - true[finite]) / np.spacing(abs(rounded[finite]))
         assert error.max() <= 3
+
+
+@needs_gcc
+def test_example_of_the_docs(tmp_path):
+    net = nn.Network([64, 4, 10], seed=0)
+    net.to_c(tmp_path / "model.h")
+    page = Path(__file__).parents[1] / "docs" / "c_export.md"
+    code = re.search(r"```c\n(#include.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "main.c").write_text(code[1])
+    subprocess.run([GCC, *C99, "main.c", "-lm", "-o", "main"], cwd=tmp_path, check=True)
+    done = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True)
+    outputs = net.predict(np.zeros((1, 64)))[0]
+    label, first = done.stdout.split(", ")
+    assert int(label) == outputs.argmax()
+    assert float(first) == pytest.approx(outputs[0], rel=1e-5)
 
 
 # ---- fixed point --------------------------------------------------------------------------------
