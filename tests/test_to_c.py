@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import nnfast as nn
-from nnfast.exchange import c_float, c_math
-from nnfast.exchange.fixed_point import LIMITS
+from nnfast.exchange import c_float, c_math, fixed_point
+from nnfast.exchange.fixed_point import LIMITS, Border
+from nnfast.exchange.fixed_rounding import round_network
 from nnfast.formulas import ACTIVATIONS
 
 GCC, GPP, ARM_GCC, ARM_RUN = (
@@ -74,14 +75,16 @@ BRANCH_FIXED = """{{
             }}"""
 
 
-def build(folder, names, compiler, *flags):
-    """A program of the headers in the folder."""
+def build(folder, names, compiler, *flags, classes=True):
+    """A program of the headers in the folder; without classes, all labels are 0."""
     branches = ""
     for name in names:
         numbers = MODELS[name]["numbers"]
         words = {"name": name, "NAME": name.upper(), "real": c_float.TYPES.get(numbers, "float")}
         fixed = BRANCH_FIXED.format(**words, value=f"{numbers}_t") if name in FIXED else ""
         branches += BRANCH.format(**words, fixed=fixed)
+    if not classes:
+        branches = re.sub(r"\w+_predict_class\w*\(\w+\)", "0", branches)
     includes = "\n".join(f'#include "{name}.h"' for name in names)
     source = folder / "program.c"
     source.write_text(PROGRAM.format(includes=includes, branches=branches))
@@ -160,13 +163,15 @@ def check_fixed(net, X, folder, command, names=FIXED):
 
 def simulate(net, X, numbers, rows=None):
     """(outputs, whole outputs) for rows, the ranges being those of X."""
-    from nnfast.exchange.fixed_point import Border, simulate
-    from nnfast.exchange.fixed_rounding import round_network
-
     weights = net.architecture.views(net.parameters.astype(np.float64))
-    fixed = round_network(net.architecture, weights, X.astype(np.float64), numbers)
-    whole = simulate(fixed, Border.of(fixed.inputs, None).quantize(X if rows is None else rows))
-    return Border.of(fixed.outputs, None).dequantize(whole), whole
+    scaled = X if net.input_scaler is None else net.input_scaler(X)
+    fixed = round_network(net.architecture, weights, scaled.astype(np.float64), numbers)
+    inputs, outputs = (
+        Border.of(grid, None if scaler is None else (scaler.shift, scaler.scale))
+        for grid, scaler in ((fixed.inputs, net.input_scaler), (fixed.outputs, net.output_scaler))
+    )
+    whole = fixed_point.simulate(fixed, inputs.quantize(X if rows is None else rows))
+    return outputs.dequantize(whole), whole
 
 
 def test_every_activation_has_an_expression():
@@ -217,6 +222,60 @@ def test_32_bit_arm(activation, tmp_path):
     command = [ARM_RUN, *program]
     check_floats(net, X, command)
     check_fixed(net, X, tmp_path, command)
+
+
+# ---- scales and classes -------------------------------------------------------------------------
+
+
+@needs_gcc
+@pytest.mark.parametrize("dtype", c_float.TYPES)
+def test_scalers(dtype, tmp_path):
+    """Raw numbers in and out, each column of a size of its own."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(300, 5)) * [1e-3, 1, 10, 1e3, 1e4] + [0, 5, -10, 1e3, 2e4]
+    X = X.astype(dtype)
+    Y = np.stack([X[:, 0] * 1e5 + 300, np.tanh(X[:, 2]) * 1e-3], axis=1)
+    layers = [5, nn.Dense(8, "tanh"), nn.Dense(2, "linear")]
+    scalers = {"input_scaler": "standard", "output_scaler": "minmax"}
+    net = nn.Network(layers, dtype=dtype, seed=2, **scalers)
+    with pytest.raises(ValueError, match="the network's input_scaler is not fitted yet"):
+        net.to_c(tmp_path / "model.h")
+    net.fit(X, Y, epochs=20, verbose=0)
+    export(net, X, tmp_path)
+    assert "predict_class" not in (tmp_path / "f32.h").read_text()
+    command = build(tmp_path, MODELS, GCC, *C99, *UNDEFINED, classes=False)
+    expected = net.predict(X)
+    spread = np.ptp(expected, axis=0)
+    for name, bound in (
+        *{"f32": 1e-5, "own32": 1e-5, "q8": 0.05, "q16": 1e-3}.items(),
+        *dict.fromkeys(["f64", "own64"], 1e-5 if dtype == "float32" else 1e-12).items(),
+    ):
+        y, _, q = compute(command, name, X, 2)
+        assert (abs(y - expected) / spread).max() <= bound
+        if name in FIXED:
+            simulated, whole = simulate(net, X, MODELS[name]["numbers"])
+            assert (q == whole).all()
+            np.testing.assert_allclose(y, simulated, rtol=1e-5, atol=1e-6 * spread.min())
+    for name in ("f32", "q8"):
+        flags = [*C99, f"-D{name.upper()}_SELF_TEST", f"{name}.h", "-lm", "-o", "test"]
+        subprocess.run([GCC, *flags], cwd=tmp_path, check=True)
+        subprocess.run([tmp_path / "test"], capture_output=True, check=True)
+
+
+@needs_gcc
+def test_names_of_classes(tmp_path):
+    names = ['say "a"', "b\\n", "ü??/", "7"]
+    net = nn.Network([2, nn.Dense(4, "softmax")], classes=names, seed=0)
+    net.to_c(tmp_path / "model.h")
+    (tmp_path / "main.c").write_text(
+        '#include <stdio.h>\n#include "model.h"\nint main(void)\n'
+        "{ for (int k = 0; k < 4; ++k) puts(model_class_name(k)); return 0; }\n"
+    )
+    for compiler, flags in ((GCC, C99), (GPP or GCC, CPP if GPP else C99)):
+        command = [compiler, *flags, "main.c", "-lm", "-o", "main"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        done = subprocess.run([tmp_path / "main"], capture_output=True, check=True)
+        assert done.stdout.decode().splitlines() == names
 
 
 # ---- one output, self-test, math ------------------------------------------------------------
@@ -458,14 +517,17 @@ def test_numbers_that_cannot_be_written(tmp_path):
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="infinite"):
         net.to_c(tmp_path / "model.h", numbers="int8", data=X)
     net.parameters[0] = 1e39
-    with pytest.raises(ValueError, match="too large for float32; choose numbers="):
+    with pytest.raises(ValueError, match="beyond the range of float32; choose"):
         net.to_c(tmp_path / "model.h", numbers="float32")
     net.parameters[0] = np.inf
     with pytest.raises(ValueError, match="is inf"):
         net.to_c(tmp_path / "model.h")
     net, X = make("tanh")
-    with pytest.raises(ValueError, match="too large for float32, which fixed point"):
+    with pytest.raises(ValueError, match="infinite as float32"):
         net.to_c(tmp_path / "model.h", numbers="int8", data=1e300 * X)
+    X[1] *= 1e300  # a row that is not an example of the self-test
+    with pytest.raises(ValueError, match="beyond the range of float32, which fixed point"):
+        net.to_c(tmp_path / "model.h", numbers="int8", data=X)
     assert not (tmp_path / "model.h").exists()
 
 

@@ -16,6 +16,7 @@ from nnfast.levels.contract import Array
 
 if TYPE_CHECKING:
     from nnfast.network import Network
+    from nnfast.scaling import Scaler
 
 EXAMPLES = 4  # of the self-test
 
@@ -43,8 +44,8 @@ def write(
             f"numbers={numbers!r} needs data: rows such as those of the training, whose ranges it "
             "takes and on which its error is measured; give data=X."
         )
-    rows = None if data is None else validation.inputs(data, network.architecture)
-    model = _read(network, name, rows)
+    rows = None if data is None else network.door.raw_inputs(data)
+    model = _read(network, name, "float64" if numbers == "float64" else "float32", rows)
     _require_fitting(model, numbers)
     if numbers in LIMITS:
         assert rows is not None
@@ -66,37 +67,55 @@ def _require_name(name: object) -> None:
         )
 
 
-def _read(network: Network, name: str, rows: Array | None) -> c_text.Model:
-    """The network with float64 parameters, and a few rows with its outputs."""
+def _read(network: Network, name: str, dtype: str, rows: Array | None) -> c_text.Model:
+    """The network with float64 parameters, and a few rows of `dtype` with its outputs."""
     parameters = network.parameters
     validation.require_finite("parameters", parameters, network.dtype)
+    scaler = _scaler("input_scaler", network.input_scaler)
     if rows is None:
-        inputs = np.random.default_rng(0).standard_normal((EXAMPLES, network.sizes[0]))
-        inputs = inputs.astype(network.dtype)
-    else:
-        inputs = rows[np.linspace(0, len(rows) - 1, min(EXAMPLES, len(rows))).astype(int)]
+        rows = np.random.default_rng(0).standard_normal((EXAMPLES, network.sizes[0]))
+        if scaler is not None:
+            rows = rows * scaler[1] + scaler[0]
+    chosen = np.linspace(0, len(rows) - 1, min(EXAMPLES, len(rows))).astype(int)
+    with np.errstate(over="ignore"):
+        inputs = rows[chosen].astype(dtype)
+    validation.require_finite("X", inputs, dtype)
     return c_text.Model(
         name=name,
         architecture=network.architecture,
         weights=network.architecture.views(parameters.astype(np.float64)),
-        input_scaler=None,
-        output_scaler=None,
+        input_scaler=scaler,
+        output_scaler=_scaler("output_scaler", network.output_scaler),
+        classes=network.classes,
         threshold=LOSSES[network.loss].threshold,
         examples=(inputs, network.predict(inputs)),
     )
 
 
+def _scaler(name: str, scaler: Scaler | None) -> c_text.Scaler | None:
+    """(shift, scale) of a scaler."""
+    if scaler is None:
+        return None
+    if not scaler.fitted:
+        raise ValueError(
+            f"the network's {name} is not fitted yet: {scaler!r}. `fit` with arrays does it."
+        )
+    return scaler.shift, scaler.scale
+
+
 def _require_fitting(model: c_text.Model, numbers: str) -> None:
-    """Refuse parameters that are infinite as float32."""
+    """Refuse what float32 rounds to infinity, and scales that it rounds to 0."""
     if numbers != "float32":
         return
-    for k, pair in enumerate(model.weights, start=1):
-        for letter, values in zip("Wb", pair, strict=True):
-            if values is not None and abs(values).max() > np.finfo(np.float32).max:
-                raise ValueError(
-                    f"{letter} of layer {k} has numbers too large for float32; choose "
-                    'numbers="float64".'
-                )
+    single = np.finfo(np.float32)
+    scalers = [pair for pair in (model.input_scaler, model.output_scaler) if pair is not None]
+    arrays = [a for pair in (*model.weights, *scalers) for a in pair if a is not None]
+    large = any(abs(values).max() > single.max for values in arrays)
+    if large or any(scale.min() < single.tiny for _, scale in scalers):
+        raise ValueError(
+            "the network has weights or scales beyond the range of float32; choose "
+            'numbers="float64".'
+        )
 
 
 def _title(network: Network, name: str) -> list[str]:

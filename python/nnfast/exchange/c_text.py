@@ -22,8 +22,8 @@ class Model:
     """A network to be written.
 
     name: what all symbols begin with; weights: float64; input_scaler, output_scaler: (shift, scale)
-    of every input or output, float64, or None; threshold: from which on a single output is a yes;
-    examples: inputs (n, inputs) of the self-test, and what the network makes of them.
+    of every input or output, float64, or None; classes: labels, or None; threshold: from which on a
+    single output is a yes; examples: rows of the self-test, and what the network makes of them.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Model:
     weights: list[Pair]
     input_scaler: Scaler | None
     output_scaler: Scaler | None
+    classes: Sequence[Any] | None
     threshold: float
     examples: tuple[Array, Array]
 
@@ -161,6 +162,17 @@ static inline int ${name}_predict_class$suffix(const $input *in)
 }
 """
 
+CLASS_NAMES = """
+/* of what predict_class returns */
+static inline const char *${name}_class_name(int index)
+{
+    static const char *const names[$classes] = {
+$names
+    };
+    return names[index];
+}
+"""
+
 SELF_TEST = """
 #ifdef ${NAME}_SELF_TEST
 #include <stdio.h>
@@ -182,9 +194,26 @@ def class_function(model: Model, suffix: str, threshold: str, input: str, output
     return fill(text, **model.words, **words)
 
 
+def class_names(model: Model) -> str:
+    """The text of a table of the classes' labels, where there are any."""
+    if model.classes is None:
+        return ""
+    names = ",\n".join(f"        {_string(str(label))}" for label in model.classes)
+    return fill(CLASS_NAMES, **model.words, classes=len(model.classes), names=names)
+
+
+def _string(text: str) -> str:
+    """A C string of the text in UTF-8; other bytes than plain ones of ASCII in octal."""
+    plain = set(range(32, 127)) - set(b'"\\?')
+    return '"' + "".join(chr(b) if b in plain else f"\\{b:03o}" for b in text.encode()) + '"'
+
+
 def header(model: Model, part: Part, title: Sequence[str], tested: str) -> str:
     """The whole file; `tested` is its name, where it has a self-test, or ""."""
-    lines = [*title, "", *part.functions, "", *part.notes]
+    lines = [*title, "", *part.functions]
+    if model.classes is not None:
+        lines.append(f"const char *{model.name}_class_name(int index);")
+    lines += ["", *part.notes]
     test = ""
     if tested:
         test = fill(SELF_TEST, **model.words, test=part.test)
@@ -192,5 +221,5 @@ def header(model: Model, part: Part, title: Sequence[str], tested: str) -> str:
         macro = f"{model.name.upper()}_SELF_TEST"
         lines += ["", f"Self-test: cc -std=c99 -D{macro} -x c {tested}{library} && ./a.out"]
     includes = "".join(f"#include <{name}>\n" for name in part.includes)
-    words = {**model.words, "includes": includes, "code": part.code, "test": test}
-    return comment(lines) + fill(HEADER, **words)
+    words = {**model.words, "includes": includes, "code": part.code + class_names(model)}
+    return comment(lines) + fill(HEADER, **words, test=test)

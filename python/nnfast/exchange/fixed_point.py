@@ -187,17 +187,18 @@ class Border:
     def of(cls, grid: Grid, scaler: tuple[Array, Array] | None) -> Border:
         """That of scaled numbers (x - shift) / scale on the grid.
 
-        Raises ValueError where x is too large for float32.
+        Raises ValueError where x is beyond the range of float32.
         """
         shift, scale = scaler or (np.zeros(()), np.ones(()))
         with np.errstate(over="ignore"):
             border = cls(
                 np.float32(shift + scale * grid.centre), np.float32(scale * grid.step), grid.limit
             )
-        if not (np.isfinite(border.shift).all() and np.isfinite(border.step).all()):
+        fits = np.isfinite(border.shift) & np.isfinite(border.step) & (border.step > 0)
+        if not fits.all():
             raise ValueError(
-                "inputs or outputs are too large for float32, which fixed point starts from and "
-                'ends with. Scale the data, or choose numbers="float64".'
+                "inputs or outputs are beyond the range of float32, which fixed point starts from "
+                'and ends with. Scale the data, or choose numbers="float64".'
             )
         return border
 
