@@ -181,12 +181,7 @@ def part(model: Model, numbers: str, rows: Array, outputs: Array) -> Part:
     }
     arrays = _arrays(model, network, borders, words)
     statements, stack = _statements(model, network, words)
-    code = "\n".join(array(*definition) for definition in arrays) + fill(SUM, **words)
-    forms = {layer.form.name for layer in network.layers}
-    if forms & {"table", "softmax"}:
-        code += fill(TABLE, **words)
-    if "softmax" in forms:
-        code += fill(SOFTMAX, **words)
+    code = "\n".join(array(*definition) for definition in arrays) + _functions(network, words)
     code += fill(PREDICT, **words, statements=statements)
     code += fill(BORDER, **words, **_border_words(model, borders)) + fill(PREDICT_FLOAT, **words)
     functions = [
@@ -195,7 +190,7 @@ def part(model: Model, numbers: str, rows: Array, outputs: Array) -> Part:
         f"void {model.name}_quantize(const float *in, {words['value']} *q);",
         f"void {model.name}_dequantize(const {OUTPUT} *q, float *out);",
     ]
-    found = simulated(network, borders, rows)
+    found = _simulated(network, borders, rows)
     notes = [
         f"numbers  {numbers}: weights and values; {words['sum']}: sums, none exceeds "
         f"{max(layer.bound for layer in network.layers):,}",
@@ -205,14 +200,26 @@ def part(model: Model, numbers: str, rows: Array, outputs: Array) -> Part:
     ]
     if model.output_scaler is None:
         threshold = str(_threshold(borders[1], model.threshold))
-        code += class_function(model, "_q", threshold, words["value"], OUTPUT)
+        types = {"input": words["value"], "output": OUTPUT, "wide": "int32_t"}
+        code += class_function(model, "_q", threshold, **types)
         code += fill(CLASS_FLOAT, **words)
         functions.append(f"int {model.name}_predict_class(const float *in);")
         functions.append(f"int {model.name}_predict_class_q(const {words['value']} *in);")
     return Part(functions, notes, ["stdint.h"], code, _test(model, network, borders[0], words))
 
 
-def simulated(network: FixedNetwork, borders: Borders, rows: Array) -> Array:
+def _functions(network: FixedNetwork, words: dict[str, Any]) -> str:
+    """What the layers call."""
+    forms = {layer.form.name for layer in network.layers}
+    text = fill(SUM, **words)
+    if forms & {"table", "softmax"}:
+        text += fill(TABLE, **words)
+    if "softmax" in forms:
+        text += fill(SOFTMAX, **words)
+    return text
+
+
+def _simulated(network: FixedNetwork, borders: Borders, rows: Array) -> Array:
     """The outputs (n, outputs), float32, that the C code gives."""
     found = [
         borders[1].dequantize(simulate(network, borders[0].quantize(piece)))

@@ -121,7 +121,8 @@ def part(model: Model, numbers: str, math_kind: str) -> Part:
     code += fill(PREDICT, **words, statements=statements)
     functions = [f"void {model.name}_predict(const {real} *in, {real} *out);"]
     if model.output_scaler is None:
-        code += class_function(model, "", number(kind(model.threshold)), real, real)
+        threshold = number(kind(model.threshold))
+        code += class_function(model, "", threshold, input=real, output=real, wide=real)
         functions.append(f"int {model.name}_predict_class(const {real} *in);")
     size = kind().itemsize
     notes = [

@@ -158,7 +158,8 @@ static inline int ${name}_predict_class$suffix(const $input *in)
 {
     $output out[1];
     ${name}_predict$suffix(in, out);
-    return out[0] >= $threshold;
+    const $wide y = out[0];
+    return y >= $threshold;
 }
 """
 
@@ -187,11 +188,14 @@ $test
 """
 
 
-def class_function(model: Model, suffix: str, threshold: str, input: str, output: str) -> str:
-    """The class of the outputs of `predict`: of several the largest."""
+def class_function(model: Model, suffix: str, threshold: str, **types: str) -> str:
+    """The class of the outputs of `predict`: of several the largest.
+
+    types: of an input, an output, and of what a threshold that no output has can be written in,
+    `wide`.
+    """
     text = LARGEST if model.architecture.sizes[-1] > 1 else AT_LEAST
-    words = {"suffix": suffix, "threshold": threshold, "input": input, "output": output}
-    return fill(text, **model.words, **words)
+    return fill(text, **model.words, **types, suffix=suffix, threshold=threshold)
 
 
 def class_names(model: Model) -> str:
