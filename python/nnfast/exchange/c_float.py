@@ -52,10 +52,10 @@ EXPRESSIONS = {
     "exponential": "$exp(z)",
 }
 
-DENSE = """\
+DENSE = """
 /* y = W x + b, W of m rows and n columns */
-static inline void ${name}_dense(const $real *W, const $real *b, const $real *x, int n,
-                                 $real *y, int m)
+static inline void ${name}_dense(const $real *W, const $real *b, const $real *x, int n, $real *y,
+                                 int m)
 {
     for (int j = 0; j < m; ++j, W += n) {
         $real sum = b ? b[j] : 0;

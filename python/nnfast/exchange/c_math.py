@@ -139,7 +139,9 @@ static inline $real ${name}_log1p($real u)
 static inline $real ${name}_erf($real x)
 {
     const $real size = x < 0 ? -x : x, a = size > $erf_max ? $erf_max : size, z = a * a;
-    const $real y = a < 1 ? a + a * ($erf_near) : 1 - ${name}_exp($erf_far);
+    const $real y = a < 1
+        ? a + a * ($erf_near)
+        : 1 - ${name}_exp($erf_far);
     return x < 0 ? -y : y;
 }
 """,
@@ -185,5 +187,5 @@ def _constants(numbers: str) -> dict[str, Any]:
 def _polynomial(coefficients: Sequence[float], x: str) -> str:
     """By Horner's rule, the constant term first."""
     *first, last = coefficients
-    opened = "".join(f"<{c}> +\n        {x} * (" for c in first)
-    return f"{opened}<{last}>{')' * len(first)}"
+    opened = f" +\n        {x} * (".join(f"<{c}>" for c in first)
+    return f"{opened} +\n        {x} * <{last}>{')' * (len(first) - 1)}"
