@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,15 @@ def test_fann_sets(tmp_path):
     assert thyroid < 5  # 7.3 % is the error of always naming the largest class
     assert mushroom == 0
     assert kin < 0.2 * float(lines[2].split()[-1])
+
+
+def test_to_c(tmp_path):
+    lines = run("to_c.py", folder=tmp_path).splitlines()
+    sizes = [int(line[16:24].replace(",", "")) for line in lines[1:]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert lines[0].startswith("digits 64-32-10, network: 9")
+    if shutil.which("cc") or shutil.which("gcc") or shutil.which("clang"):
+        assert all(float(line[31:36]) > 95 for line in lines[1:])
 
 
 def test_published_figures(tmp_path):

@@ -16,8 +16,9 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from reprlib import repr as short
 from typing import Any
@@ -40,14 +41,10 @@ class FormatError(ValueError):
 
 
 def write(path: StrPath, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
-    """Save arrays and metadata to `path`, completely or not at all.
+    """Save arrays and metadata to `path`, completely or not at all, as `replace` does.
 
     Arrays may have any shape (at most 32 dimensions), memory layout and byte order, and dtype
     float32, float64, int32, int64, uint8 or uint64. The same content gives the same bytes.
-
-    A temporary file beside `path` is forced to disk and renamed: `path` holds the old or the new
-    content at every moment. The next save deletes what a killed one left (not on Windows). Links
-    are followed; an existing file keeps its permissions, and is not replaced if write-protected.
 
     Raises TypeError for other dtypes and for names or metadata that are not str, ValueError for
     what else the format cannot hold (the names "" and "__metadata__", a header above 1 MiB), and
@@ -58,11 +55,26 @@ def write(path: StrPath, arrays: Mapping[str, Array], metadata: Mapping[str, str
             raise TypeError(f"{name!r} is not an array of a dtype that can be saved")
     # The widest dtypes first keep every array aligned within the file.
     ordered = sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0]))
-    header = _header(ordered, metadata)
+    replace(path, chain([_header(ordered, metadata)], (_bytes(array) for _, array in ordered)))
+
+
+def _bytes(array: Array) -> bytes:
+    return array.astype(f"<{array.dtype.str[1:]}", copy=False).tobytes()
+
+
+def replace(path: StrPath, pieces: Iterable[bytes]) -> None:
+    """Write a file, completely or not at all.
+
+    A temporary file beside `path` is forced to disk and renamed: `path` holds the old or the new
+    content at every moment. The next save deletes what a killed one left (not on Windows). Links
+    are followed; an existing file keeps its permissions, and is not replaced if write-protected.
+
+    Raises OSError or its usual subclass if the file cannot be written; the old file then remains.
+    """
     target = Path(os.path.realpath(path))
     try:
         with _directory(target.parent, f".{target.name[:40]}.nnfast-") as prefix:
-            _replace(target, prefix, header, (array for _, array in ordered))
+            _replace(target, prefix, pieces)
     except OSError as error:
         raise OSError(error.errno, f"cannot save: {error.strerror or error}", str(path)) from error
 
@@ -135,7 +147,7 @@ def _directory(directory: Path, prefix: str) -> Iterator[str]:
         os.close(handle)
 
 
-def _replace(target: Path, prefix: str, header: bytes, arrays: Iterator[Array]) -> None:
+def _replace(target: Path, prefix: str, pieces: Iterable[bytes]) -> None:
     mode = None
     if target.exists():
         with open(target, "r+b"):  # fails for a directory and for a protected file
@@ -147,8 +159,7 @@ def _replace(target: Path, prefix: str, header: bytes, arrays: Iterator[Array]) 
         with open(temporary, "xb") as file:
             if mode is not None:
                 os.chmod(temporary, mode)
-            file.write(header)
-            file.writelines(a.astype(f"<{a.dtype.str[1:]}", copy=False).tobytes() for a in arrays)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
