@@ -64,6 +64,10 @@ class Callback:
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from what `get_state` gave, after `on_train_begin`."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For `copy` and `pickle`: without the last training, which has its data."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("network", "training")}
+
 
 class LossGoal(Callback):
     """End the training when its loss, `logs["loss"]`, is at most `loss`."""
