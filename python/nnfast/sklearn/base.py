@@ -251,6 +251,8 @@ class NNEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         ]
 
     def _train(self, X: Array, y: Array, **options: Any) -> None:
+        if not self.network_.parameters.flags.writeable:  # joblib.load(path, mmap_mode="r")
+            self.network_ = self.network_.copy()
         self.history_ = self.network_.fit(
             self._scaled(X),
             self._targets(y),

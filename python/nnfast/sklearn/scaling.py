@@ -45,6 +45,6 @@ def standard(X: Array, weight: Array | None) -> Scaler:
         d = piece - mean
         square += np.einsum("i,ij,ij->j", weight[start : start + len(piece)], d, d)
     scale = np.sqrt(square / total)
-    # rounding gives equal numbers a tiny deviation
-    constant = scale <= 10 * np.finfo(np.float64).eps * abs(mean)
+    # the error of a mean of equal numbers is their deviation
+    constant = scale <= len(X) * np.finfo(np.float64).eps * abs(mean)
     return Scaler(mean, np.where(constant, 1.0, scale))
