@@ -16,7 +16,7 @@ PAGES = {
 
 
 # the packages beside matplotlib that a page needs
-NEEDS = {"data.md": ["pandas"]}
+NEEDS = {"data.md": ["pandas"], "scikit_learn.md": ["sklearn"]}
 
 
 @pytest.mark.parametrize("name", [name for name, blocks in PAGES.items() if blocks])

@@ -20,7 +20,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import nnfast as nn
 from nnfast.formulas import BATCH_METHODS, LOSSES, OPTIMIZERS
@@ -48,9 +48,17 @@ def same(a, b, X):
 
 # ---- scikit-learn's own checks ------------------------------------------------------------------
 
+# what `parametrize_with_checks` goes through, as a list: the iterator that it gives to pytest in
+# scikit-learn 1.6 is an error in pytest 10
+CHECKS = [pair for kind in BOTH for pair in estimator_checks_generator(kind())]
+
 
 @pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks([NNClassifier(), NNRegressor()])
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    CHECKS,
+    ids=[f"{type(estimator).__name__}-{check.func.__name__}" for estimator, check in CHECKS],
+)
 def test_every_check_of_scikit_learn(estimator, check):
     check(estimator)
 
