@@ -107,7 +107,7 @@ WRONG = [
     ({"sample_weight": np.ones((N, 1))}, ValueError, r"expected \(30,\)"),
     ({"sample_weight": -np.ones(N)}, ValueError, r"sample_weight\[0\] is -1; expected numbers of"),
     ({"sample_weight": np.full(N, np.nan)}, ValueError, r"sample_weight\[0\] is nan"),
-    ({"sample_weight": np.zeros(N)}, ValueError, "is 0 for every row"),
+    ({"sample_weight": np.zeros(N)}, ValueError, "is zero for every row"),
     ({"sample_weight": ["a"] * N}, TypeError, "sample_weight holds"),
     ({"class_weight": "even"}, ValueError, "unknown class_weight 'even'; choose from balanced"),
     ({"class_weight": [1, 2, 3]}, TypeError, "expected 'balanced' or a dict"),

@@ -26,7 +26,7 @@ def sample_weight(value: Any, rows: int) -> Array | None:
         i = int(np.argmax(weight < 0))
         raise ValueError(f"sample_weight[{i}] is {weight[i]:g}; expected numbers of at least 0.")
     if not weight.any():
-        raise ValueError("sample_weight is 0 for every row; expected at least one positive number.")
+        raise ValueError("sample_weight is zero for every row; expected one positive number.")
     return weight
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn import exceptions
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nnfast import __version__, validation, weighting
 from nnfast.formulas import Adam, BatchMethod, Optimizer
@@ -176,10 +176,7 @@ class NNEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self, X: Any, y: Any, sample_weight: Any, fresh: bool
     ) -> tuple[Array, Array, Array | None]:
         X, y = self._read_rows(X, y, fresh)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-            sample_weight = weighting.sample_weight(sample_weight, len(X))
-        return X, y, sample_weight
+        return X, y, weighting.sample_weight(sample_weight, len(X))
 
     def _read_validation(self, given: Any) -> Any:
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):

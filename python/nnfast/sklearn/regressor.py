@@ -57,6 +57,7 @@ class NNRegressor(RegressorMixin, NNEstimator):  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> NNRegressor:
         """Train one epoch on a piece of the data, going on with the optimizer and its state.
 
+        early_stopping has no part in it.
         The scale of inputs and targets is that of the first piece, or of the last `fit`.
 
         Raises ValueError or TypeError for data or parameters that do not fit.
