@@ -1,6 +1,7 @@
 """`python -m benchmarks.sklearn_mlp`: nnfast.sklearn beside scikit-learn's own networks.
 
-First with the defaults of both, then with the same mathematics. The contenders take turns, seed by
+First with the defaults of both, on the data as they are; then with the same mathematics, on data
+that are standardized before. The contenders take turns, seed by
 seed, each in one thread; a seed draws the split into training and test rows and the initial
 weights. Scores are those of the test rows: accuracy, or R² of a regression.
 """
@@ -125,10 +126,22 @@ def same_mathematics(regression: bool) -> dict[str, Make]:
     }
 
 
-def measure(problem: Problem, contenders: dict[str, Make], seeds: int) -> dict[str, Measured]:
+def standardized(parts: Parts, regression: bool) -> Parts:
+    """All by the mean and deviation of the training rows; y where it is numbers."""
+    X, X_test, y, y_test = parts
+    scaler = StandardScaler().fit(X)
+    if regression:
+        y, y_test = (y - y.mean()) / y.std(), (y_test - y.mean()) / y.std()
+    return scaler.transform(X), scaler.transform(X_test), y, y_test
+
+
+def measure(
+    problem: Problem, contenders: dict[str, Make], seeds: int, scaled: bool
+) -> dict[str, Measured]:
     results = {name: Measured() for name in contenders}
     for seed in range(seeds):
-        X, X_test, y, y_test = problem.split(seed)
+        parts = problem.split(seed)
+        X, X_test, y, y_test = standardized(parts, problem.regression) if scaled else parts
         for name, make in contenders.items():
             model, result = make(seed), results[name]
             begun = time.perf_counter()
@@ -190,7 +203,10 @@ def main() -> int:
     }
     with threadpool_limits(1):
         for title, contenders in titles.items():
-            results = {p.name: measure(p, contenders(p.regression), given.seeds) for p in chosen}
+            scaled = contenders is same_mathematics
+            results = {
+                p.name: measure(p, contenders(p.regression), given.seeds, scaled) for p in chosen
+            }
             print(f"\n{title}.\n\n{table(results, chosen)}", flush=True)
     for sentence in missing:
         print(sentence)

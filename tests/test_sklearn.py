@@ -237,8 +237,8 @@ def test_wrong_parameters_are_refused_by_name(option, value, quick, flowers):
 
 def test_automatic_epochs(flowers):
     X, y = flowers
-    assert NNClassifier().fit(X, y).n_iter_ == 400  # of 5 updates
-    assert NNClassifier(batch_size=None).fit(X, y).n_iter_ == 2000
+    assert NNClassifier().fit(X, y).n_iter_ == 334  # of 3 updates
+    assert NNClassifier(batch_size=None).fit(X, y).n_iter_ == 1000
     assert NNRegressor().fit(np.tile(X, (30, 1)), np.tile(y, 30)).n_iter_ == 20
 
 

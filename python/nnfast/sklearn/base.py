@@ -22,9 +22,9 @@ from nnfast.monitors import EarlyStopping
 from nnfast.network import Network
 from nnfast.sklearn.scaling import Scaler, standard
 
-EPOCHS, UPDATES = 20, 2000  # epochs="auto": at least so many of both
+EPOCHS, UPDATES = 20, 1000  # epochs="auto": at least so many of both
 ITERATIONS = 200  # epochs="auto" of a batch method
-RATE = 0.003  # optimizer="auto": where the cosine begins
+RATE = 0.004  # optimizer="auto": where the cosine begins
 STEADY_RATE = 0.001  # optimizer="auto" in partial_fit, which does not know its end
 
 DTYPES = (np.float64, np.float32)
@@ -56,7 +56,7 @@ class NNEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         optimizer: Any = "auto",
         learning_rate: Any = None,
         epochs: int | str = "auto",
-        batch_size: int | None = 32,
+        batch_size: int | None = 64,
         standardize: bool = True,
         l1: float = 0.0,
         l2: float = 0.001,

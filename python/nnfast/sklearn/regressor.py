@@ -26,12 +26,12 @@ class NNRegressor(RegressorMixin, NNEstimator):  # type: ignore[misc]
     hidden_layer_sizes: units of the hidden layers; an entry may be a `Dense` with options of its
         own.
     activation: of the hidden layers, one name or one for each.
-    optimizer: "auto" is Adam whose rate falls from 0.003 to 0 along half a cosine over the epochs
+    optimizer: "auto" is Adam whose rate falls from 0.004 to 0 along half a cosine over the epochs
         (in `partial_fit`, which does not know how many there will be, a steady 0.001); or an
         optimizer as for `Network.fit`.
     learning_rate: a number or a schedule instead of the optimizer's own, None to keep it. With
         optimizer="auto" a number is where the cosine begins.
-    epochs: how often every row is visited; "auto" is 20, or more up to 2,000 updates (200
+    epochs: how often every row is visited; "auto" is 20, or more up to 1,000 updates (200
         iterations of a batch method).
     batch_size: rows per update; None takes all rows at once.
     standardize: scale every input to mean 0 and standard deviation 1, weighted by sample_weight,

@@ -21,7 +21,9 @@ class Scaler:
         """Numbers (n, columns), scaled, in `dtype`."""
         scaled = np.empty(raw.shape, dtype)
         for start, piece in validation.pieces(raw):
-            scaled[start : start + len(piece)] = (piece - self.shift) / self.scale
+            part = scaled[start : start + len(piece)]
+            np.subtract(piece, self.shift, out=part, casting="same_kind")
+            np.divide(part, self.scale, out=part, casting="same_kind")
         return scaled
 
     def undo(self, scaled: Array, dtype: str) -> Array:
