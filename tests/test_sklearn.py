@@ -272,16 +272,18 @@ def test_clone_keeps_parameters(quick):
 def test_standardize(quick, flowers):
     X, y = flowers
     quick.fit(X, y)
-    np.testing.assert_allclose(quick.input_scaler_.shift, X.mean(axis=0))
-    np.testing.assert_allclose(quick.input_scaler_.scale, X.std(axis=0))
+    np.testing.assert_allclose(quick.network_.input_scaler.shift, X.mean(axis=0))
+    np.testing.assert_allclose(quick.network_.input_scaler.scale, X.std(axis=0))
     raw = clone(quick).set_params(standardize=False).fit(X, y)
-    assert raw.input_scaler_ is raw.output_scaler_ is None
+    assert raw.network_.input_scaler is raw.network_.output_scaler is None
     assert (raw.predict(X).shape) == y.shape
     weight = np.arange(150.0)
     quick.fit(X, y, weight)
-    np.testing.assert_allclose(quick.input_scaler_.shift, np.average(X, axis=0, weights=weight))
+    np.testing.assert_allclose(
+        quick.network_.input_scaler.shift, np.average(X, axis=0, weights=weight)
+    )
     constant = np.column_stack([X, np.full(150, 0.1)])
-    assert quick.fit(constant, y).input_scaler_.scale[-1] == 1
+    assert quick.fit(constant, y).network_.input_scaler.scale[-1] == 1
 
 
 # ---- weights, validation and callbacks ----------------------------------------------------------

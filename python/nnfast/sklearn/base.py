@@ -20,7 +20,8 @@ from nnfast.layers import Dense
 from nnfast.levels.contract import Array
 from nnfast.monitors import EarlyStopping
 from nnfast.network import Network
-from nnfast.sklearn.scaling import Scaler, standard
+from nnfast.scaling import Scaler
+from nnfast.sklearn.scaling import standard
 
 EPOCHS, UPDATES = 20, 1000  # epochs="auto": at least so many of both
 ITERATIONS = 200  # epochs="auto" of a batch method
@@ -182,7 +183,7 @@ class NNEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
             return given  # None, or what `Network.fit` refuses
         X, y = self._read_rows(given[0], given[1], fresh=False)
-        return self._scaled(X), self._targets(y), *given[2:]
+        return X, self._targets(y), *given[2:]
 
     def _epoch_count(self, rows: int) -> int:
         if not isinstance(self.epochs, str):
@@ -226,9 +227,9 @@ class NNEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             max_norm=self.max_norm,
             dtype=X.dtype.name if self.dtype is None else self.dtype,
             seed=check_random_state(self.random_state).randint(2**31 - 1),
+            input_scaler=standard(X, weight) if scale else None,
+            output_scaler=self._output_scaler(y, weight) if scale else None,
         )
-        self.input_scaler_ = standard(X, weight) if scale else None
-        self.output_scaler_ = self._output_scaler(y, weight) if scale else None
         self.n_iter_ = 0
         self.loss_curve_: list[float] = []
 
@@ -251,7 +252,7 @@ class NNEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         if not self.network_.parameters.flags.writeable:  # joblib.load(path, mmap_mode="r")
             self.network_ = self.network_.copy()
         self.history_ = self.network_.fit(
-            self._scaled(X),
+            X,
             self._targets(y),
             batch_size=self.batch_size,
             shuffle=self.shuffle,
@@ -267,14 +268,11 @@ class NNEstimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     # ---- computing --------------------------------------------------------------------------
 
-    def _scaled(self, X: Array) -> Array:
-        return X if self.input_scaler_ is None else self.input_scaler_.apply(X, self.network_.dtype)
-
     def _outputs(self, X: Any) -> Array:
         """The network's outputs, (n, outputs), for X (n, features)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=DTYPES, order="C", reset=False)
-        return self.network_.predict(self._scaled(X))
+        return self.network_.predict(X)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")

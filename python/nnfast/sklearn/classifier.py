@@ -53,8 +53,7 @@ class NNClassifier(ClassifierMixin, NNEstimator):  # type: ignore[misc]
         float64.
 
     classes_: the class labels, (classes,), sorted; of labels 0 ... labels - 1.
-    network_: the trained `Network`, of scaled numbers; input_scaler_, output_scaler_: the maps
-        between these and those of the data, None where there is none.
+    network_: the trained `Network`, which has the scalers in it.
     history_: the `History` of the last training; n_iter_, loss_curve_, loss_: how many epochs the
         network has been trained in all, the loss of each, and the last.
     n_features_in_, feature_names_in_: as in all of scikit-learn.

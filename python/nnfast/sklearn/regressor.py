@@ -11,8 +11,9 @@ from nnfast import validation
 from nnfast.formulas import LOSSES, losses_for
 from nnfast.layers import Dense
 from nnfast.levels.contract import Array
+from nnfast.scaling import Scaler
 from nnfast.sklearn.base import DTYPES, NNEstimator
-from nnfast.sklearn.scaling import Scaler, standard
+from nnfast.sklearn.scaling import standard
 
 
 class NNRegressor(RegressorMixin, NNEstimator):  # type: ignore[misc]
@@ -35,8 +36,8 @@ class NNRegressor(RegressorMixin, NNEstimator):  # type: ignore[misc]
         iterations of a batch method).
     batch_size: rows per update; None takes all rows at once.
     standardize: scale every input to mean 0 and standard deviation 1, weighted by sample_weight,
-        before the network sees it, and every target where the outputs are linear; the loss is then
-        that of scaled targets.
+        before the network sees it, and every target that may be any number; the loss is then that
+        of scaled targets.
     l1, l2, max_norm, init: as of `Network`; dropout: of every hidden layer.
     clip_norm, shuffle, metrics, callbacks, verbose: as for `Network.fit`.
     early_stopping: end when the loss of validation_data, or of validation_fraction of the rows,
@@ -47,8 +48,7 @@ class NNRegressor(RegressorMixin, NNEstimator):  # type: ignore[misc]
         rows.
     dtype: "float32" or "float64" for the network; None takes float32 for X in float32, and else
         float64.
-    network_: the trained `Network`, of scaled numbers; input_scaler_, output_scaler_: the maps
-        between these and those of the data, None where there is none.
+    network_: the trained `Network`, which has the scalers in it.
     history_: the `History` of the last training; n_iter_, loss_curve_, loss_: how many epochs the
         network has been trained in all, the loss of each, and the last.
     n_features_in_, feature_names_in_: as in all of scikit-learn.
@@ -71,8 +71,6 @@ class NNRegressor(RegressorMixin, NNEstimator):  # type: ignore[misc]
         Raises ValueError or TypeError for data that do not fit, NotFittedError before `fit`.
         """
         Y = self._outputs(X)
-        if self.output_scaler_ is not None:
-            Y = self.output_scaler_.undo(Y, self.network_.dtype)
         return Y.reshape(-1) if self._flat else Y
 
     def __sklearn_tags__(self) -> Any:
@@ -95,18 +93,18 @@ class NNRegressor(RegressorMixin, NNEstimator):  # type: ignore[misc]
     def _output_layer(self) -> Dense:
         activations = ("linear", "exponential", "sigmoid")
         choices = {loss: name for name in reversed(activations) for loss in losses_for(name)}
-        loss = "mean_squared_error" if self.loss is None else self.loss
-        return Dense(self.n_outputs_, choices[validation.choice("loss", loss, choices)])
+        activation = choices[validation.choice("loss", self._loss_name, choices)]
+        return Dense(self.n_outputs_, activation)
 
     def _output_scaler(self, y: Array, weight: Array | None) -> Scaler | None:
-        """Targets are scaled where the outputs are linear and can be any numbers."""
-        architecture = self.network_.architecture
-        if architecture.activations[-1] != "linear" or LOSSES[self.network_.loss].targets != "any":
+        """Targets are scaled where they may be any numbers."""
+        if LOSSES[self._loss_name].targets != "any":
             return None
         return standard(y.reshape(len(y), -1), weight)
 
+    @property
+    def _loss_name(self) -> str:
+        return "mean_squared_error" if self.loss is None else self.loss
+
     def _targets(self, y: Array) -> Array:
-        y = y.reshape(len(y), -1)
-        if self.output_scaler_ is None:
-            return y
-        return self.output_scaler_.apply(y, self.network_.dtype)
+        return y.reshape(len(y), -1)

@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from nnfast import validation
 from nnfast.levels.contract import Array
+from nnfast.scaling import Standardizer
 
 
-@dataclass(frozen=True)
-class Scaler:
-    """The map scaled = (raw - shift) / scale of every column; both (columns,) float64."""
-
-    shift: Array
-    scale: Array
-
-    def apply(self, raw: Array, dtype: str) -> Array:
-        """Numbers (n, columns), scaled, in `dtype`."""
-        scaled = np.empty(raw.shape, dtype)
-        for start, piece in validation.pieces(raw):
-            part = scaled[start : start + len(piece)]
-            np.subtract(piece, self.shift, out=part, casting="same_kind")
-            np.divide(part, self.scale, out=part, casting="same_kind")
-        return scaled
-
-    def undo(self, scaled: Array, dtype: str) -> Array:
-        """Scaled numbers (n, columns) in raw units, in `dtype`."""
-        return np.asarray(scaled * self.scale + self.shift, dtype)
-
-
-def standard(X: Array, weight: Array | None) -> Scaler:
+def standard(X: Array, weight: Array | None) -> Standardizer:
     """The scaler of X (n, columns) by its weighted mean and standard deviation.
 
     A row of weight 2 counts as two rows, and one of weight 0 as none. A column of equal numbers
@@ -49,4 +27,4 @@ def standard(X: Array, weight: Array | None) -> Scaler:
     scale = np.sqrt(square / total)
     # the error of a mean of equal numbers is their deviation
     constant = scale <= len(X) * np.finfo(np.float64).eps * abs(mean)
-    return Scaler(mean, np.where(constant, 1.0, scale))
+    return Standardizer(shift=mean, scale=np.where(constant, 1.0, scale))
