@@ -140,7 +140,11 @@ class Scaler:
         """(raw - shift) / scale of numbers (rows, columns), computed in float64, in `dtype`."""
         scaled = np.empty(raw.shape, dtype)
         for start, piece in validation.pieces(raw):
-            scaled[start : start + len(piece)] = (piece - self.shift) / self.scale
+            part = scaled[start : start + len(piece)]
+            # no array beside the result where that is float64: twice as fast
+            own = part if part.dtype == np.float64 else None
+            difference = np.subtract(piece, self.shift, out=own)
+            np.divide(difference, self.scale, out=part, casting="same_kind")
         return scaled
 
     @np.errstate(over="ignore", invalid="ignore")
