@@ -13,6 +13,7 @@ from nnfast import diagnostics, inspection, levels, validation, weighting
 from nnfast.data import Rows
 from nnfast.data import read as read_data
 from nnfast.door import Door
+from nnfast.exports import Exports
 from nnfast.formulas import OPTIMIZERS, BatchMethod, Optimizer
 from nnfast.gradients import GradientCheck, gradient_check
 from nnfast.history import History
@@ -21,11 +22,10 @@ from nnfast.levels.contract import Array, TrainingState
 from nnfast.measuring import measure
 from nnfast.metrics import read as read_metrics
 from nnfast.range_test import LearningRateRange, find_learning_rate
-from nnfast.structure import Structure
 from nnfast.training import Training
 
 
-class Network(Structure):
+class Network(Exports):
     """A dense neural network: a function of one flat array of parameters.
 
         net = Network([2, 4, 1])                                     # sigmoid throughout
