@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -115,15 +116,14 @@ def _layers(keras: Any, model: Any) -> Iterator[Any]:
         for layer in model.layers:
             yield from _layers(keras, layer)
     elif isinstance(model, keras.Model):
-        parts = model.layers
-        ends = [getattr(model, "inputs", None), *([part.output] for part in parts)]
-        for part, before in zip(parts, ends, strict=False):
-            if type(part) is not keras.layers.InputLayer and part.input is not before[0]:
-                raise ValueError(
-                    f"layer {part.name!r} does not take the output of the layer before; a dense "
-                    "network is one chain of layers."
-                )
-        yield from parts
+        ends = [*model.inputs, *(part.output for part in model.layers[1:])]
+        starts = [*(part.input for part in model.layers[1:]), *model.outputs]
+        if len(ends) != len(starts) or any(map(operator.is_not, starts, ends)):
+            raise ValueError(
+                f"in the model {model.name!r} not every layer takes the output of the layer before "
+                "it; a dense network is one chain of layers."
+            )
+        yield from model.layers
     else:
         yield model
 

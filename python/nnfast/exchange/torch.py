@@ -37,6 +37,7 @@ ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 def to_torch(network: Structure) -> Any:
     """What `Network.to_torch` describes."""
     torch = extras.load("torch", extra="torch", purpose="to_torch")
+    chain.require_fitted(network)
     nn, dtype = torch.nn, getattr(torch, network.dtype)
 
     def linear(W: Array, b: Array | None) -> Any:
