@@ -222,7 +222,11 @@ def test_networks_without_bias(path):
         ("=3 2 ", "=2 3 ", "line 6: all but inputs and biases need connections"),
         ("=3 2 ", "=", "line 4: it has 0 sizes"),
         ("(3, 3, 0.5)", "(4, 3, 0.5)", "line 7: it has 3 connections; the neurons have 4"),
-        ("(3, 3, 0.5)", "(3, 7, 0.5)", "line 6: layer 1 has the activation GAUSSIAN; known are LIN"),
+        (
+            "(3, 3, 0.5)",
+            "(3, 7, 0.5)",
+            "line 6: layer 1 has the activation GAUSSIAN; known are LIN",
+        ),
         ("(3, 3, 0.5)", "(3, 99, 0.5)", "line 6: FANN has no activation of the number 99"),
         ("(3, 3, 0.5)", "(3, 3)", r"line 6: '\(3, 3\).*is not what FANN writes there"),
         ("(3, 3, 0.5)", "(3, -1, 0.5)", "line 6: expected whole numbers from 0 up"),
@@ -261,7 +265,9 @@ def test_small_files_make_no_large_networks(path):
         read(path, text)
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"\xff\xfe" * 999, b"FANN_FLO_2.1\n" + b"=" * 999])
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 100, b"\xff\xfe" * 999, b"FANN_FLO_2.1\n" + b"=" * 999]
+)
 def test_other_files(path, content):
     with pytest.raises(nn.FormatError, match="cannot read"):
         read(path, content)

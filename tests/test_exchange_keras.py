@@ -42,7 +42,9 @@ def assert_same(keras, network, model, X):
     expected = network.predict(X)
     given = outputs(keras, model, X)
     tolerance = tolerance_of(keras, network.dtype)
-    np.testing.assert_allclose(given, expected, rtol=tolerance, atol=tolerance * abs(expected).max())
+    np.testing.assert_allclose(
+        given, expected, rtol=tolerance, atol=tolerance * abs(expected).max()
+    )
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -64,7 +66,9 @@ def test_there_and_back(keras, random_network, activation, dtype, bias, X):
 @pytest.mark.parametrize("activation", sorted(set(ACTIVATIONS) - CONVERTED))
 def test_activations_without_a_name(keras, random_network, activation):
     network = random_network([nn.Dense(2, "tanh"), nn.Dense(2, activation)])
-    with pytest.raises(ValueError, match=rf"layer 2 has the activation '{activation}', which Keras"):
+    with pytest.raises(
+        ValueError, match=rf"layer 2 has the activation '{activation}', which Keras"
+    ):
         network.to_keras()
 
 
@@ -219,5 +223,7 @@ def test_without_keras(random_network, no_module):
     no_module("keras")
     network = random_network([nn.Dense(1)])
     for call in (network.to_keras, lambda: nn.from_keras(None)):
-        with pytest.raises(ImportError, match=r'keras needs keras; .* pip install "nnfast\[keras\]"'):
+        with pytest.raises(
+            ImportError, match=r'keras needs keras; .* pip install "nnfast\[keras\]"'
+        ):
             call()

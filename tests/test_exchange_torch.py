@@ -32,7 +32,9 @@ def assert_same(torch, network, module, X):
     given = outputs(torch, module, X)
     assert given.dtype == expected.dtype
     tolerance = TOLERANCE[network.dtype]
-    np.testing.assert_allclose(given, expected, rtol=tolerance, atol=tolerance * abs(expected).max())
+    np.testing.assert_allclose(
+        given, expected, rtol=tolerance, atol=tolerance * abs(expected).max()
+    )
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -54,7 +56,9 @@ def test_there_and_back(torch, random_network, activation, dtype, bias, X):
 @pytest.mark.parametrize("activation", sorted(set(ACTIVATIONS) - CONVERTED))
 def test_activations_without_a_module(torch, random_network, activation):
     network = random_network([nn.Dense(2, "tanh"), nn.Dense(2, activation)])
-    with pytest.raises(ValueError, match=rf"layer 2 has the activation '{activation}', which torch"):
+    with pytest.raises(
+        ValueError, match=rf"layer 2 has the activation '{activation}', which torch"
+    ):
         network.to_torch()
 
 
@@ -175,5 +179,7 @@ def test_without_torch(random_network, no_module):
     no_module("torch")
     network = random_network([nn.Dense(1)])
     for call in (network.to_torch, lambda: nn.from_torch(None)):
-        with pytest.raises(ImportError, match=r'torch needs torch; .* pip install "nnfast\[torch\]"'):
+        with pytest.raises(
+            ImportError, match=r'torch needs torch; .* pip install "nnfast\[torch\]"'
+        ):
             call()

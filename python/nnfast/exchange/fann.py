@@ -78,8 +78,7 @@ def from_fann(path: str | os.PathLike[str], *, dtype: str = "float32") -> Networ
     The loss is "mean_squared_error", which FANN minimises, or "perceptron" where the outputs are
     thresholds. Where FANN calculates a piecewise linear sigmoid, as in all networks of fixed-point
     numbers, a UserWarning says that the outputs differ, by up to 0.03 for a sigmoid and 0.07 for a
-    symmetric one; FANN's
-    thresholds are 1 at exactly zero, the step here is 0.
+    symmetric one. FANN's thresholds are 1 at exactly zero, the step here is 0.
 
     Raises FormatError, a ValueError, that names the line, for a damaged file and for a network that
     is not layered or has other activations; OSError where the file cannot be read.

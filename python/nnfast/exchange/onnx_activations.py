@@ -32,7 +32,8 @@ OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "exponential": ("Exp", {}),
 }
 
-# several operators; the first form is written, all are read
+# Several operators; the first form is written, all are read. None begins or ends with a product with
+# a number that needs float64: onnxruntime makes it a float32 factor of a MatMul beside it.
 COMPOSED: dict[str, tuple[tuple[Step, ...], ...]] = {
     # the sign is -1, 0 or 1
     "step": ((("Sign", "z"), ("Relu", 0)),),
@@ -43,10 +44,10 @@ COMPOSED: dict[str, tuple[tuple[Step, ...], ...]] = {
             ("Min", "z", 0.0),
             ("Exp", 0),
             ("Sub", 1, 1.0),
-            ("Mul", 2, SELU_ALPHA),
+            ("Mul", 2, SELU_SCALE * SELU_ALPHA),
             ("Relu", "z"),
-            ("Add", 3, 4),
-            ("Mul", 5, SELU_SCALE),
+            ("Mul", 4, SELU_SCALE),
+            ("Add", 3, 5),
         ),
     ),
     "gelu": (
@@ -93,8 +94,8 @@ COMPOSED: dict[str, tuple[tuple[Step, ...], ...]] = {
     "softsign": ((("Abs", "z"), ("Add", 0, 1.0), ("Div", "z", 1)),),
     "hard_sigmoid": (
         (
-            ("Mul", "z", 1 / 6),
-            ("Add", 0, 0.5),
+            ("Add", "z", 3.0),
+            ("Mul", 0, 1 / 6),
             ("Max", 1, 0.0),
             ("Min", 2, 1.0),
         ),

@@ -58,7 +58,7 @@ class Walk:
         if used != len(self.nodes):
             raise ValueError("its values meet again on another way; a dense network is one chain.")
         width, inputs = self._input_width(), self.steps.inputs
-        if width not in (None, inputs):
+        if inputs is not None and width not in (None, inputs):
             raise ValueError(f"its input has {width} numbers per row; its first layer {inputs}.")
         return self.steps
 
@@ -220,8 +220,9 @@ class Walk:
 
     def same(self, node: Any, value: str) -> None:
         """Dropout, which does nothing here, and Cast between kinds of floating-point numbers."""
-        floats = {self.onnx.TensorProto.Value(kind) for kind in ("FLOAT", "DOUBLE", "FLOAT16")}
-        if self.attributes(node).get("to") not in {None, *floats}:
+        kinds = self.onnx.TensorProto
+        floats = (None, kinds.FLOAT, kinds.DOUBLE, kinds.FLOAT16)
+        if self.attributes(node).get("to") not in floats:
             self.steps.refuse("it does not turn numbers into floating-point numbers.")
 
     def shape(self, node: Any, value: str) -> None:
