@@ -96,7 +96,7 @@ def _unwrap(steps: Chain, model: Any) -> tuple[Any, Any]:
 def _is(model: Any, module: str, *names: str) -> bool:
     """Whether the model is of one of these classes of scikit-learn, and not of a class of them."""
     kind = type(model)
-    return kind.__name__ in names and kind.__module__.startswith(f"sklearn.{module}.")
+    return kind.__name__ in names and f"{kind.__module__}.".startswith(f"sklearn.{module}.")
 
 
 def _standard(scaler: Any) -> tuple[Any, Any]:
