@@ -140,7 +140,9 @@ def test_scaling_parameters_become_scalers(fann, path, rng):
         getattr(fann, f"set_activation_function_{part}")(ann, NUMBER["SIGMOID_SYMMETRIC"])
     fann.randomize(ann)
     data = path.with_suffix(".data")
-    rows = "\n".join(" ".join(map(repr, row.tolist())) for pair in zip(X, Y) for row in pair)
+    rows = "\n".join(
+        " ".join(map(repr, row.tolist())) for pair in zip(X, Y, strict=True) for row in pair
+    )
     data.write_text(f"40 3 2\n{rows}\n")
     fann.read_train_from_file.restype = ctypes.c_void_p
     train = ctypes.c_void_p(fann.read_train_from_file(str(data).encode()))
@@ -174,14 +176,19 @@ def test_shortcut_networks_are_refused(fann, path):
 
 # ---- files without FANN ---------------------------------------------------------------------
 
-EXAMPLE = """FANN_FLO_2.1
-num_layers=2
-network_type=0
-layer_sizes=3 2 
-scale_included=0
-neurons (num_inputs, activation_function, activation_steepness)=(0, 0, 0.0) (0, 0, 0.0) (0, 0, 0.0) (3, 3, 0.5) (0, 3, 0.0) 
-connections (connected_to_neuron, weight)=(0, 2.0) (1, -3.0) (2, 0.5) 
-"""
+EXAMPLE = "\n".join(
+    [
+        "FANN_FLO_2.1",
+        "num_layers=2",
+        "network_type=0",
+        "layer_sizes=3 2 ",
+        "scale_included=0",
+        "neurons (num_inputs, activation_function, activation_steepness)="
+        "(0, 0, 0.0) (0, 0, 0.0) (0, 0, 0.0) (3, 3, 0.5) (0, 3, 0.0) ",
+        "connections (connected_to_neuron, weight)=(0, 2.0) (1, -3.0) (2, 0.5) ",
+        "",
+    ]
+)
 
 
 def read(path, text, **options):

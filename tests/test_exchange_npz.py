@@ -79,7 +79,7 @@ def test_damaged_files(random_network, path):
     whole = path.read_bytes()
     for length in range(0, len(whole), 50):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match="network.npz"):
+        with pytest.raises(ValueError, match=r"network\.npz"):
             nn.from_npz(path)
 
 

@@ -21,8 +21,8 @@ def preprocessing():
     return pytest.importorskip("sklearn.preprocessing")
 
 
-@pytest.fixture
-def X(rng, dtype):
+@pytest.fixture(name="X")
+def make_inputs(rng, dtype):
     return (rng.normal(size=(60, 3)) * [1, 3, 0.2] + [5, -2, 0]).astype(dtype)
 
 
@@ -67,7 +67,7 @@ def test_more_classes(neural, X, dtype):
 
 
 def test_several_labels(neural, X, dtype):
-    y = (X > X.mean(axis=0)).astype(int)
+    y = (X.mean(axis=0) < X).astype(int)
     model = neural.MLPClassifier((5,), max_iter=5).fit(X, y)
     network = nn.from_sklearn(model)
     assert network.loss == "binary_cross_entropy"
@@ -104,7 +104,12 @@ def test_the_penalty_is_that_of_scikit_learn(neural, X):
     """One update of plain gradient descent over all rows gives the same weights."""
     X, y = X.astype("float64"), (X[:, :1] > 5).astype("float64")
     model = neural.MLPRegressor(
-        hidden_layer_sizes=(5,), activation="tanh", alpha=2.0, solver="sgd", momentum=0, learning_rate_init=0.1, max_iter=1
+        hidden_layer_sizes=(5,),
+        activation="tanh",
+        alpha=2.0,
+        solver="sgd",
+        momentum=0,
+        learning_rate_init=0.1,
     )
     model.partial_fit(X, y.ravel())
     network = nn.from_sklearn(model)
@@ -163,7 +168,7 @@ def test_what_cannot_be_read(neural, preprocessing, X):
     model = neural.MLPRegressor(hidden_layer_sizes=(2,), max_iter=2)
     with pytest.raises(ValueError, match="MLPRegressor: it is not fitted"):
         nn.from_sklearn(model)
-    with pytest.raises(ValueError, match="step 'standardscaler' .*: it is not fitted"):
+    with pytest.raises(ValueError, match=r"step 'standardscaler' .*: it is not fitted"):
         nn.from_sklearn(make(preprocessing.StandardScaler(), model))
     with pytest.raises(ValueError, match="TransformedTargetRegressor is not fitted"):
         nn.from_sklearn(compose.TransformedTargetRegressor(model))

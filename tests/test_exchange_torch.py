@@ -17,8 +17,8 @@ def torch():
     return pytest.importorskip("torch")
 
 
-@pytest.fixture
-def X(rng, dtype):
+@pytest.fixture(name="X")
+def make_inputs(rng, dtype):
     return rng.normal(0, 2, (20, 3)).astype(dtype)
 
 

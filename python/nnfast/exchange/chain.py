@@ -68,7 +68,9 @@ def unsupported(library: str, layer: Layer, place: int) -> NoReturn:
 def reading(path: Any) -> Iterator[None]:
     """Turn what is said about the content of a file into a FormatError that names the file."""
     try:
-        yield
+        # what overflows is refused as infinite where it is used
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield
     except ValueError as error:
         raise FormatError(f"cannot read '{path}': {error}") from error
 
@@ -133,8 +135,11 @@ class Chain:
 
     def affine(self, gain: Any = 1.0, offset: Any = 0.0) -> None:
         """x * gain + offset: one number for all, or one for each."""
-        gain, offset = np.asarray(gain, np.float64), np.asarray(offset, np.float64)
+        gain, offset = (np.squeeze(np.asarray(part, np.float64)) for part in (gain, offset))
         if not self._layers or self._layers[-1].activation is not None:
+            shapes = {np.shape(part) for part in (gain, offset, self._gain, self._offset)} - {()}
+            if len(shapes) > 1 or any(len(shape) > 1 for shape in shapes):
+                self.refuse(f"arrays of the shapes {sorted(shapes)} meet the same numbers.")
             self._gain, self._offset = self._gain * gain, self._offset * gain + offset
             return
         layer, units = self._layers[-1], self._layers[-1].W.shape[1]
@@ -181,7 +186,8 @@ class Chain:
         array = np.squeeze(np.array(value, np.float64))
         if array.ndim > 1 or array.size not in (1, length):
             self.refuse(f"an array of shape {np.shape(value)} meets rows of {length} numbers.")
-        return np.broadcast_to(array, length).copy()
+        vector: Array = np.broadcast_to(array, length).copy()
+        return vector
 
     # ---- the network ------------------------------------------------------------------------
 
@@ -191,9 +197,8 @@ class Chain:
         if not self._layers:
             self.refuse("there is no layer in it.")
         first, last = self._layers[0], self._layers[-1]
-        last.activation = self.activations[-1]
         gain, offset = self._input
-        if (gain < 0).any():  # no scale of a scaler
+        if (gain <= 0).any():  # no scale of a scaler
             first.b = offset @ first.W + (0 if first.b is None else first.b)
             first.W *= gain[:, None]
         elif (gain != 1).any() or offset.any():
@@ -205,8 +210,8 @@ class Chain:
             options["output_scaler"] = Standardizer(shift=offset, scale=gain)
             loss = loss or "mean_squared_error"
         dense = [
-            Dense(x.W.shape[1], x.activation, bias=x.b is not None, dropout=x.dropout)
-            for x in self._layers
+            Dense(x.W.shape[1], activation, bias=x.b is not None, dropout=x.dropout)
+            for x, activation in zip(self._layers, self.activations, strict=True)
         ]
         options |= {"loss": loss, "dtype": dtype, "input_dropout": self._input_dropout}
         network = Network([len(first.W), *dense], **options)

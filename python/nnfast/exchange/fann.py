@@ -13,7 +13,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -66,7 +66,7 @@ ACTIVATIONS = (
 
 
 def from_fann(path: str | os.PathLike[str], *, dtype: str = "float32") -> Network:
-    """The network of a file that FANN wrote: FANN_FLO_2.0, FANN_FLO_2.1, FANN_FIX_2.0, FANN_FIX_2.1.
+    """The network of a .net file that FANN wrote: FANN_FLO or FANN_FIX, of version 2.0 or 2.1.
 
     path: a layered network, with connections from each layer to the next. Connections that are not
         there become weights of 0 that training leaves as they are, as `Network.freeze` does it. The

@@ -32,8 +32,8 @@ OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "exponential": ("Exp", {}),
 }
 
-# Several operators; the first form is written, all are read. None begins or ends with a product with
-# a number that needs float64: onnxruntime makes it a float32 factor of a MatMul beside it.
+# Several operators; the first form is written, all are read. None begins or ends with a product
+# with a number that needs float64: onnxruntime makes it a float32 factor of a MatMul beside it.
 COMPOSED: dict[str, tuple[tuple[Step, ...], ...]] = {
     # the sign is -1, 0 or 1
     "step": ((("Sign", "z"), ("Relu", 0)),),

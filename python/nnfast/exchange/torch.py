@@ -143,10 +143,11 @@ def _activation(*names: str) -> Callable[[Chain, Any], None]:
         for name in names:
             wanted = ACTIVATIONS[name][1]
             if all(_same(key, getattr(part, key), value) for key, value in wanted.items()):
-                return steps.activation(name)
+                steps.activation(name)
+                return
         given = ", ".join(f"{key}={getattr(part, key)!r}" for key in ACTIVATIONS[names[0]][1])
         described = " or ".join(f"{name} has {ACTIVATIONS[name][1]}" for name in names)
-        return steps.refuse(f"it has {given}; {described}.")
+        steps.refuse(f"it has {given}; {described}.")
 
     return read
 
