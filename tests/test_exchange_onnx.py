@@ -123,7 +123,7 @@ class Graph:
             [helper.make_tensor_value_info(name, own, ["n", "m"]) for name in results],
             self.arrays,
         )
-        opset = [helper.make_opsetid("", self.opset)]
+        opset = [helper.make_opsetid("", self.opset), helper.make_opsetid("ai.onnx.ml", 1)]
         return helper.make_model(graph, opset_imports=opset, ir_version=8)
 
     def read(self, *results, **options):
@@ -207,6 +207,12 @@ def test_other_signs_and_slopes(graph, path, X):
     assert_same(network, path, X.astype("float32"))
 
 
+def test_files_for_one_number_of_rows(graph):
+    g = graph(shape=(7, 1, 3))
+    network = g.read(g("Gemm", g("Reshape", "x", g.constant([7, 3], "int64")), weights(3, 2)))
+    assert network.sizes == (3, 2)
+
+
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
 def test_gelu_as_one_operator(graph, path, X, approximate):
     g = graph(opset=20)
@@ -221,6 +227,25 @@ def test_gelu_of_pytorch(graph, path, X):
     network = g.read(g("Mul", g("Mul", z, normal), 0.5))
     assert network.layers[0].activation == "gelu"
     assert_same(network, path, X.astype("float32"))
+
+
+def test_softplus_of_pytorch(graph, path, X):
+    g = graph()
+    z = g("Gemm", "x", weights(3, 4), weights(4))
+    network = g.read(g("Where", g("Greater", z, 20.0), z, g("Softplus", z)))
+    assert network.layers[0].activation == "softplus"
+    assert_same(network, path, X.astype("float32"))
+
+
+def test_scaler_of_scikit_learn(graph, X, rng):
+    g = graph()
+    shift, factor, W = weights(3), abs(weights(3, seed=1)) + 1, weights(3, 2)
+    scaled = g("Scaler", "x", domain="ai.onnx.ml", offset=shift, scale=factor)
+    network = g.read(g("Gemm", scaled, W))
+    np.testing.assert_allclose(network.input_scaler.shift, shift, rtol=1e-6)
+    np.testing.assert_allclose(network.input_scaler.scale, 1 / factor, rtol=1e-6)
+    with pytest.raises(nn.FormatError, match=r"\(Binarizer\): a dense network has no such"):
+        g.read(g("Gemm", g("Binarizer", "x", domain="ai.onnx.ml"), W))
 
 
 def test_weights_in_a_file_beside_it(onnx, random_network, path, X, dtype):

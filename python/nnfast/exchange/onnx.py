@@ -47,8 +47,8 @@ def from_onnx(
 ) -> Network:
     """The network of an ONNX file whose graph is a chain of dense layers.
 
-    path: a model as `Network.to_onnx` and the exporters of PyTorch, Keras and scikit-learn (of
-        regressors) write it: Gemm, MatMul, Add, Sub, Mul and Div with constants,
+    path: a model as `Network.to_onnx` and the exporters of PyTorch, Keras and scikit-learn write
+        it: Gemm, MatMul, Add, Sub, Mul and Div with constants,
         BatchNormalization, activations that are ours with the same numbers; Cast, Identity,
         Dropout, and Flatten and Reshape that keep a row a row. What scales the inputs or the
         outputs becomes the network's scalers. Weights in a file beside it are read too.

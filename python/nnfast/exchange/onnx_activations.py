@@ -90,6 +90,8 @@ COMPOSED: dict[str, tuple[tuple[Step, ...], ...]] = {
             ("Relu", "z"),
             ("Add", 4, 5),
         ),
+        # PyTorch's, with its threshold
+        (("Softplus", "z"), ("Greater", "z", 20.0), ("Where", 1, "z", 0)),
     ),
     "softsign": ((("Abs", "z"), ("Add", 0, 1.0), ("Div", "z", 1)),),
     "hard_sigmoid": (

@@ -118,7 +118,8 @@ class Walk:
             self.steps.refuse(f"{operators} take it; in a dense network one node does.")
         node = nodes[0]
         self.steps.place = f"node {node.name or node.output[0]!r} ({node.op_type})"
-        if node.domain not in ("", "ai.onnx") or node.op_type not in READERS:
+        domains = ("ai.onnx.ml",) if node.op_type == "Scaler" else ("", "ai.onnx")
+        if node.domain not in domains or node.op_type not in READERS:
             self.steps.refuse("a dense network has no such operator.")
         READERS[node.op_type](self, node, value)
         return node.output[0], 1
@@ -188,6 +189,12 @@ class Walk:
         else:
             self.steps.refuse("a constant is divided by the value.")
 
+    def scaler(self, node: Any, value: str) -> None:
+        """(x - offset) · scale, as scikit-learn's models have it."""
+        given = self.attributes(node)
+        self.steps.affine(1.0, -np.asarray(given.get("offset", 0.0), np.float64))
+        self.steps.affine(given.get("scale", 1.0), 0.0)
+
     def batch_normalization(self, node: Any, value: str) -> None:
         """(x - mean) / √(variance + ε) · gain + offset, with constants for all."""
         gain, offset, mean, variance = (self.operand(node, k) for k in range(1, 5))
@@ -234,8 +241,9 @@ class Walk:
             return
         new = self.operand(node, 1).tolist()
         last = -1 if new == [-1] and width == 1 else new[-1] if len(new) == 2 else None
-        rows = new[0] in (-1, 0) if new else False
-        if not rows or last is None or (last != -1 and width not in (None, last)):
+        # a file may be made for one number of rows
+        rows = [-1, 0, *(d.dim_value for d in self.input.type.tensor_type.shape.dim[:1])]
+        if last is None or new[0] not in rows or (last != -1 and width not in (None, last)):
             self.steps.refuse(f"the shape {new} does not keep the rows.")
 
 
@@ -245,6 +253,7 @@ READERS: dict[str, Reader] = {
     "Gemm": Walk.linear,
     "MatMul": Walk.linear,
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), Walk.arithmetic),
+    "Scaler": Walk.scaler,
     "BatchNormalization": Walk.batch_normalization,
     "HardSigmoid": Walk.hard_sigmoid,
     "Gelu": Walk.gelu,
