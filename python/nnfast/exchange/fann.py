@@ -160,41 +160,51 @@ def _network(source: Source, fixed: bool, dtype: str) -> Network:
             "it is a shortcut network, in which layers take the outputs of all layers before; "
             "only layered networks can be read",
         )
-    unit = 2.0 ** source.whole("decimal_point") if fixed else 1.0
-    steps, frozen = Chain(), []
+    unit = 2.0 ** -source.whole("decimal_point") if fixed else 1.0
+    layers = list(_layers(source))
+    kinds = [layer.activation(source, k) for k, layer in enumerate(layers, start=1)]
+    steps = Chain()
     scaled = "scale_included" in source and source.whole("scale_included") == 1
     if scaled:
         mean, deviation, least, factor = _scaling(source, "in")
         steps.scale(mean, deviation)
         steps.affine(factor, factor + least)
-    name = ""
-    for k, layer in enumerate(_layers(source), start=1):
-        steps.place = f"layer {k}"
-        kind = layer.activation(source, k)
-        if fixed or "STEPWISE" in kind.name:
-            name = kind.name if "SIGMOID" in kind.name else name
-        there = layer.present[-1].any()
-        steps.linear(layer.W[:-1] / unit, layer.W[-1] / unit if there else None)
-        steps.affine(kind.slope * layer.steepness / unit, kind.shift)
+    for layer, kind in zip(layers, kinds, strict=True):
+        bias = layer.W[-1] * unit if layer.present[-1].any() else None
+        steps.linear(layer.W[:-1] * unit, bias)
+        steps.affine(kind.slope * layer.steepness * unit, kind.shift)
         steps.activation(str(kind.ours))
         steps.affine(kind.gain, kind.offset)
-        frozen.append((~layer.present[:-1], ~layer.present[-1]))
     if scaled:
         mean, deviation, least, factor = _scaling(source, "out")
         steps.scale(least, factor)
         steps.affine(deviation, mean - deviation)
-    if name:
+    loss = None if kinds[-1].ours == "step" else "mean_squared_error"
+    network = steps.network(loss=loss, dtype=dtype)
+    _freeze_absent(network, layers)
+    _warn_of_lines(kinds, fixed)
+    return network
+
+
+def _freeze_absent(network: Network, layers: list[Layer]) -> None:
+    """Keep the connections that are not in the file at 0."""
+    masks = [
+        (~layer.present[:-1], None if b is None else ~layer.present[-1])
+        for layer, (_, b) in zip(layers, network.weights, strict=True)
+    ]
+    if any(mask is not None and mask.any() for pair in masks for mask in pair):
+        network.freeze(masks)
+
+
+def _warn_of_lines(kinds: list[Activation], fixed: bool) -> None:
+    """Say where FANN's outputs are those of straight lines instead of a sigmoid."""
+    lines = [x.name for x in kinds if "SIGMOID" in x.name and (fixed or "STEPWISE" in x.name)]
+    if lines:
         warnings.warn(
-            f"FANN calculates {name} of this file from straight lines; the network here has the "
-            "smooth function, and its outputs differ.",
+            f"FANN calculates {lines[-1]} of this file from straight lines; the network here has "
+            "the smooth function, and its outputs differ.",
             stacklevel=4,
         )
-    step = steps.activations[-1] == "step"
-    network = steps.network(loss=None if step else "mean_squared_error", dtype=dtype)
-    if any(W.any() or b.any() for W, b in frozen):
-        pairs = zip(frozen, network.weights, strict=True)
-        network.freeze([(W, None if own is None else b) for (W, b), (_, own) in pairs])
-    return network
 
 
 def _scaling(source: Source, side: str) -> Iterator[Array]:

@@ -48,10 +48,10 @@ def from_onnx(
     """The network of an ONNX file whose graph is a chain of dense layers.
 
     path: a model as `Network.to_onnx` and the exporters of PyTorch, Keras and scikit-learn write
-        it: Gemm, MatMul, Add, Sub, Mul and Div with constants,
-        BatchNormalization, activations that are ours with the same numbers; Cast, Identity,
-        Dropout, and Flatten and Reshape that keep a row a row. What scales the inputs or the
-        outputs becomes the network's scalers. Weights in a file beside it are read too.
+        it: Gemm, MatMul, Add, Sub, Mul and Div with constants, BatchNormalization, activations that
+        are ours with the same numbers; Cast, Identity, Dropout, and Flatten and Reshape that keep a
+        row a row. What scales the inputs or the outputs becomes the network's scalers. Weights in a
+        file beside it are read too.
     output: the name of the graph's output, where it has several.
     loss: as for `Network`.
 

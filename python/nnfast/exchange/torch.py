@@ -90,11 +90,10 @@ def from_torch(module: Any, *, loss: str | None = None) -> Network:
         raise TypeError(f"module is {module!r}; expected a torch.nn.Sequential.")
     steps = Chain()
     for name, part in _parts(torch, module, ""):
-        steps.place = f"{name} ({type(part).__name__})" if name else type(part).__name__
-        kind = (
-            type(part).__name__ if type(part) is getattr(torch.nn, type(part).__name__, 0) else ""
-        )
-        READERS.get(kind, _unknown)(steps, part)
+        kind = type(part).__name__
+        steps.place = f"{name} ({kind})" if name else kind
+        own = type(part) is getattr(torch.nn, kind, None)  # and not of a class of the user
+        (READERS.get(kind, _unknown) if own else _unknown)(steps, part)
     return steps.network(loss=loss, dtype=chain.dtype_of(list(module.parameters())))
 
 
