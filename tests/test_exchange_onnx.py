@@ -288,6 +288,10 @@ BAD = {
         r"a constant of shape \(4, 2\) is not one for every row",
     ),
     "divided": (lambda g: g("Div", 1.0, g("Gemm", "x", weights(3, 2))), "a constant is divided by"),
+    "complex": (
+        lambda g: g("MatMul", "x", g.constant(weights(3, 2), "complex64")),
+        "its constant 'c0' holds no real numbers",
+    ),
     "by zero": (lambda g: g("Gemm", g("Div", "x", 0.0), weights(3, 2)), "it divides by 0"),
     "sizes": (
         lambda g: g("Gemm", g("Gemm", "x", weights(3, 2)), weights(3, 2)),

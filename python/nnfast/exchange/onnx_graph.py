@@ -31,7 +31,7 @@ class Walk:
         self.constants: dict[str, Array] = {}
         self.weights: list[Array] = []
         for tensor in graph.initializer:
-            self.constants[tensor.name] = onnx.numpy_helper.to_array(tensor)
+            self.constants[tensor.name] = self._array(tensor)
         nodes = [node for node in graph.node if not self._is_constant(node)]
         inputs = [value for value in graph.input if value.name not in self.constants]
         if len(inputs) != 1:
@@ -67,13 +67,23 @@ class Walk:
         """That of the weights read."""
         return chain.dtype_of(self.weights)
 
+    def _array(self, tensor: Any) -> Array:
+        """The numbers of a tensor in the file."""
+        try:
+            array: Array = self.onnx.numpy_helper.to_array(tensor)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"its constant {tensor.name!r} cannot be read: {error}") from error
+        if array.dtype.kind in "OSUc":
+            raise ValueError(f"its constant {tensor.name!r} holds no real numbers.")
+        return array
+
     def _is_constant(self, node: Any) -> bool:
         """Keep the result of a node that depends on no input; all are views, or in the file."""
         if node.op_type == "Constant":
             tensor = self.attributes(node).get("value")
             if tensor is None:
                 return False
-            self.constants[node.output[0]] = self.onnx.numpy_helper.to_array(tensor)
+            self.constants[node.output[0]] = self._array(tensor)
         elif node.op_type in ("Identity", "Transpose", "Cast") and node.input[0] in self.constants:
             array = self.constants[node.input[0]]
             if node.op_type == "Transpose":
