@@ -1,6 +1,5 @@
 """Every Python block of the pages in docs/ runs as it stands, one after the other."""
 
-import importlib.util
 import os
 import re
 import warnings
@@ -15,32 +14,26 @@ PAGES = {
     page.name: re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     for page in sorted(DOCS.glob("*.md"))
 }
-# blocks that import one of these, where it is not installed, are left out
-OPTIONAL = ("keras", "onnx", "onnxruntime", "torch")
-
-
-def is_ready(block):
-    imported = re.findall(r"^(?:import|from) (\w+)", block, re.MULTILINE)
-    return all(importlib.util.find_spec(name) for name in imported if name in OPTIONAL)
-
-
 # the packages beside matplotlib that a page needs
-NEEDS = {"data.md": ["pandas"]}
+NEEDS = {
+    "data.md": ["pandas"],
+    "exchange.md": ["keras", "onnx", "onnxruntime", "sklearn", "torch"],
+}
 
 
 @pytest.mark.parametrize("name", [name for name, blocks in PAGES.items() if blocks])
 def test_blocks_run(name, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib").use("Agg")
+    monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "torch"))
     for package in NEEDS.get(name, ()):
         pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "torch"))
     names: dict[str, object] = {}
     with warnings.catch_warnings():
         # some blocks go wrong on purpose, to show what is said
         warnings.simplefilter("ignore", TrainingWarning)
         warnings.simplefilter("ignore", DeprecationWarning)  # of Keras with torch itself
-        for block in filter(is_ready, PAGES[name]):
+        for block in PAGES[name]:
             exec(compile(block, name, "exec"), names)
 
 
