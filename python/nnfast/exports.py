@@ -1,4 +1,4 @@
-"""Exports: what turns a network into something of another library."""
+"""Exports: what turns a network into something of another library or language."""
 
 from __future__ import annotations
 
@@ -9,7 +9,43 @@ from nnfast.structure import Structure
 
 
 class Exports(Structure):
-    """A `Structure` that other libraries can have: the base of `Network`."""
+    """A `Structure` that others can have: the base of `Network`."""
+
+    def to_c(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str = "model",
+        numbers: str | None = None,
+        math: str = "libm",
+        data: Any = None,
+        self_test: bool = True,
+    ) -> None:
+        """Write the network as one C99 header, which is C++ too: no library, no allocation.
+
+        It defines `<name>_predict(const float *in, float *out)`, raw inputs in and raw outputs out,
+        and `int <name>_predict_class(const float *in)`, the class as `predict_classes` has it,
+        where the outputs are not scaled. The comment at its top tells sizes and errors.
+
+        name: what all symbols begin with; several such headers go into one program.
+        numbers: "float32", "float64", or None for the network's dtype; or "int8" or "int16", fixed
+            point: whole numbers throughout the layers, also as `<name>_predict_q`.
+        math: "libm" takes exp and the like from the C library, "own" needs none and is within 3
+            units in the last place.
+        data: rows (n, inputs) such as those of the training. Fixed point takes the range of every
+            layer from them, and reports the error on them; the self-test takes its examples from
+            them, else from the normal distribution.
+        self_test: add a `main`, compiled where <NAME>_SELF_TEST is defined, which computes a few
+            examples, compares them with this network's outputs and returns 0 where all are right.
+
+        The file is complete or unchanged. Raises ValueError or TypeError for options or data that
+        do not fit and for parameters that are NaN or infinite, OSError where the file cannot be
+        written.
+        """
+        from nnfast.exchange import c
+
+        options: dict[str, Any] = {"math": math, "data": data, "self_test": self_test}
+        c.write(self, path, name=name, numbers=numbers, **options)
 
     def to_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write an ONNX model (opset 17) with the outputs of `predict`.
@@ -17,7 +53,8 @@ class Exports(Structure):
         Its input "input" is (rows, inputs) and its output "output" (rows, outputs), both in the
         network's dtype and in raw units: the scalers are nodes of the graph. An activation that has
         no operator, or one that onnxruntime knows in float32 only, becomes several operators.
-        onnxruntime has no float64 Erf: there a float64 network with "gelu" does not run.
+        onnxruntime has no float64 Erf: there a float64 network with "gelu" does not run. The file
+        is complete or unchanged.
 
         Raises ValueError for scalers that are not fitted, ImportError where onnx is missing
         (`pip install "nnfast[onnx]"`) and OSError where the file cannot be written.
@@ -57,7 +94,8 @@ class Exports(Structure):
         """Write the weights to NumPy's .npz: W1 (inputs, units), b1 (units,), W2, b2, ...
 
         `activations` are the names of the activations, and input_shift, input_scale, output_shift
-        and output_scale the scalers, where there are any. `numpy.load` opens it without pickle.
+        and output_scale the scalers, where there are any. `numpy.load` opens it without pickle. The
+        file is complete or unchanged.
 
         Raises ValueError for scalers that are not fitted, OSError where the file cannot be written.
         """

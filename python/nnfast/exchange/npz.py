@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from nnfast import validation
+from nnfast import tensorfile, validation
 from nnfast.datasets._reading import existing_file
 from nnfast.datasets.npz import opened, read_array
 from nnfast.exchange import chain
@@ -32,8 +33,8 @@ def to_npz(network: Structure, path: str | os.PathLike[str]) -> None:
     for side in ("input", "output"):
         if (scaler := getattr(network, f"{side}_scaler")) is not None:
             arrays |= {f"{side}_shift": scaler.shift, f"{side}_scale": scaler.scale}
-    with open(path, "wb") as file:
-        np.savez(file, **arrays)
+    np.savez(file := io.BytesIO(), **arrays)
+    tensorfile.replace(path, [file.getvalue()])
 
 
 def from_npz(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nnfast import extras
+from nnfast import extras, tensorfile
 from nnfast.datasets._reading import existing_file
 from nnfast.exchange import chain
 from nnfast.exchange.onnx_activations import COMPOSED, OPERATORS
@@ -38,8 +38,7 @@ def to_onnx(network: Structure, path: str | os.PathLike[str]) -> None:
         graph.node("Mul", graph.value, graph.array("output_scale", scaler.scale))
         graph.node("Add", graph.value, graph.array("output_shift", scaler.shift))
     model = graph.model(network.sizes[0], network.sizes[-1])
-    with open(path, "wb") as file:
-        file.write(model.SerializeToString())
+    tensorfile.replace(path, [model.SerializeToString()])
 
 
 def from_onnx(
