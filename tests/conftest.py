@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,6 +121,31 @@ def threads():
     before = nnfast.get_num_threads()
     yield nnfast.set_num_threads
     nnfast.set_num_threads(before)
+
+
+@pytest.fixture
+def random_network():
+    """A function that makes a network with random weights; see `make_network`."""
+    return make_network
+
+
+def make_network(layers, *, scaled=False, seed=0, **options):
+    """A network of 3 inputs and these layers, with random weights, and scalers if `scaled`."""
+    rng = np.random.default_rng(seed)
+    if scaled:
+        for side, count in (("input", 3), ("output", layers[-1].units)):
+            options[f"{side}_scaler"] = nnfast.Standardizer(
+                shift=rng.normal(size=count), scale=rng.uniform(0.5, 2, count)
+            )
+    network = nnfast.Network([3, *layers], **options)
+    network.parameters[:] = rng.normal(0, 0.6, len(network.parameters))
+    return network
+
+
+@pytest.fixture
+def no_module(monkeypatch):
+    """A function that hides a package, as if it were not installed."""
+    return lambda name: monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.fixture

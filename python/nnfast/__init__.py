@@ -12,6 +12,14 @@ from nnfast.callbacks import (
 from nnfast.checkpoints import Checkpoint
 from nnfast.comparison import Comparison, compare
 from nnfast.diagnostics import TrainingWarning
+from nnfast.exchange import (
+    from_fann,
+    from_keras,
+    from_npz,
+    from_onnx,
+    from_sklearn,
+    from_torch,
+)
 from nnfast.files import load
 from nnfast.formulas import (
     LBFGS,
@@ -79,6 +87,12 @@ __all__ = [
     "__version__",
     "compare",
     "datasets",
+    "from_fann",
+    "from_keras",
+    "from_npz",
+    "from_onnx",
+    "from_sklearn",
+    "from_torch",
     "get_num_threads",
     "gradient_check",
     "info",

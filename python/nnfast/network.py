@@ -13,6 +13,7 @@ from nnfast import diagnostics, inspection, levels, validation, weighting
 from nnfast.data import Rows
 from nnfast.data import read as read_data
 from nnfast.door import Door
+from nnfast.exports import Exports
 from nnfast.formulas import OPTIMIZERS, BatchMethod, Optimizer
 from nnfast.gradients import GradientCheck, gradient_check
 from nnfast.history import History
@@ -21,11 +22,10 @@ from nnfast.levels.contract import Array, TrainingState
 from nnfast.measuring import measure
 from nnfast.metrics import read as read_metrics
 from nnfast.range_test import LearningRateRange, find_learning_rate
-from nnfast.structure import Structure
 from nnfast.training import Training
 
 
-class Network(Structure):
+class Network(Exports):
     """A dense neural network: a function of one flat array of parameters.
 
         net = Network([2, 4, 1])                                     # sigmoid throughout
@@ -370,42 +370,6 @@ class Network(Structure):
         self._busy = threading.Lock()
         here = self._level_name in levels.available()
         self.level = self._level_name if here else "fastest"
-
-    def to_c(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        name: str = "model",
-        numbers: str | None = None,
-        math: str = "libm",
-        data: Any = None,
-        self_test: bool = True,
-    ) -> None:
-        """Write the network as one C99 header, which is C++ too: no library, no allocation.
-
-        It defines `<name>_predict(const float *in, float *out)`, raw inputs in and raw outputs out,
-        and `int <name>_predict_class(const float *in)`, the class as `predict_classes` has it,
-        where the outputs are not scaled. The comment at its top tells sizes and errors.
-
-        name: what all symbols begin with; several such headers go into one program.
-        numbers: "float32", "float64", or None for the network's dtype; or "int8" or "int16", fixed
-            point: whole numbers throughout the layers, also as `<name>_predict_q`.
-        math: "libm" takes exp and the like from the C library, "own" needs none and is within 3
-            units in the last place.
-        data: rows (n, inputs) such as those of the training. Fixed point takes the range of every
-            layer from them, and reports the error on them; the self-test takes its examples from
-            them, else from the normal distribution.
-        self_test: add a `main`, compiled where <NAME>_SELF_TEST is defined, which computes a few
-            examples, compares them with this network's outputs and returns 0 where all are right.
-
-        The file is complete or unchanged. Raises ValueError or TypeError for options or data that
-        do not fit and for parameters that are NaN or infinite, OSError where the file cannot be
-        written.
-        """
-        from nnfast.exchange import c
-
-        options: dict[str, Any] = {"math": math, "data": data, "self_test": self_test}
-        c.write(self, path, name=name, numbers=numbers, **options)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network and the state of its training into one file.

@@ -9,6 +9,8 @@ import sys
 import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,22 +59,33 @@ def load_npz(path: PathLike, x: str = "X", y: str = "y") -> tuple[NDArray[Any], 
     if not (isinstance(x, str) and isinstance(y, str)):
         raise TypeError(f"x and y must be the keys of two arrays; {x!r} and {y!r} were given.")
     file = existing_file(path)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = {key: _read_member(archive, key, file) for key in (x, y)}
-    except _DAMAGE as error:
-        raise ValueError(
-            f"{file}: this is not an npz archive, or it is damaged ({error}); save it again with "
-            "numpy.savez."
-        ) from error
-    X = _parse_array(members[x], f"{file}, array {x!r}", "biuf")
-    targets = _parse_array(members[y], f"{file}, array {y!r}", "biufU")
+    with opened(file) as archive:
+        X = read_array(archive, x, file, "biuf")
+        targets = read_array(archive, y, file, "biufU")
     if len(X) != len(targets):
         raise ValueError(
             f"{file}: {x!r} has {len(X)} rows but {y!r} has {len(targets)}; both need one row per "
             "example."
         )
     return X, targets
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[zipfile.ZipFile]:
+    """An npz archive, in whose damage a ValueError names the file."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except _DAMAGE as error:
+        raise ValueError(
+            f"{file}: this is not an npz archive, or it is damaged ({error}); save it again with "
+            "numpy.savez."
+        ) from error
+
+
+def read_array(archive: zipfile.ZipFile, key: str, file: Path, kinds: str) -> NDArray[Any]:
+    """The array ``key``, of one of the dtype ``kinds``; it is checked before it is used."""
+    return _parse_array(_read_member(archive, key, file), f"{file}, array {key!r}", kinds)
 
 
 def _read_member(archive: zipfile.ZipFile, key: str, file: Path) -> bytearray:

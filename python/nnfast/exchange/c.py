@@ -15,14 +15,14 @@ from nnfast.formulas import LOSSES
 from nnfast.levels.contract import Array
 
 if TYPE_CHECKING:
-    from nnfast.network import Network
     from nnfast.scaling import Scaler
+    from nnfast.structure import Structure
 
 EXAMPLES = 4  # of the self-test
 
 
 def write(
-    network: Network,
+    network: Structure,
     path: str | os.PathLike[str],
     *,
     name: str,
@@ -67,7 +67,7 @@ def _require_name(name: object) -> None:
         )
 
 
-def _read(network: Network, name: str, dtype: str, rows: Array | None) -> c_text.Model:
+def _read(network: Structure, name: str, dtype: str, rows: Array | None) -> c_text.Model:
     """The network with float64 parameters, and a few rows of `dtype` with its outputs."""
     parameters = network.parameters
     validation.require_finite("parameters", parameters, network.dtype)
@@ -118,7 +118,7 @@ def _require_fitting(model: c_text.Model, numbers: str) -> None:
         )
 
 
-def _title(network: Network, name: str) -> list[str]:
+def _title(network: Structure, name: str) -> list[str]:
     """The first lines of the comment."""
     layers = [
         f"{layer.units} {layer.activation}" + (" (no bias)" if not layer.bias else "")
