@@ -1,0 +1,300 @@
+"""From a network and its data to the sections of a walkthrough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnfast import levels, validation
+from nnfast.arithmetic import sentences
+from nnfast.arithmetic.document import Walkthrough
+from nnfast.arithmetic.passes import Layer, Row, name_of
+from nnfast.arithmetic.quantities import (
+    Derivative,
+    Drawing,
+    Equation,
+    Matrix,
+    Quantity,
+    Section,
+    Step,
+    Symbol,
+    equation,
+    letter,
+)
+from nnfast.arithmetic.update import Update
+from nnfast.formulas import OPTIMIZERS, BatchMethod, Optimizer, Schedule, at_rate
+from nnfast.levels.contract import Array, DivergenceError, TrainingState
+
+if TYPE_CHECKING:
+    from nnfast.network import Network
+
+PARAMETERS, ROWS = 200, 16  # more of them nobody reads
+
+
+def compose(network: Network, x: Any, y: Any, optimizer: Any, digits: Any) -> Walkthrough:
+    """Read the arguments of `nnfast.walkthrough`, and write one update out."""
+    digits = validation.whole_number("digits", digits)
+    require_small(network)
+    X, Y = read_rows(network, x, y)
+    chosen, state, schedule = read_optimizer(network, optimizer)
+    before = network.parameters.astype(np.float64)
+    try:
+        layers = read_layers(network, before)
+        rows = [read_row(network, layers, X, Y, r) for r in range(len(X))]
+        sections = [start(network, layers)]
+        for row in rows:
+            sections += of_row(row, layers, len(rows))
+        gradient = rows[0].gradient
+        if len(rows) > 1:
+            section, gradient = mean(rows, layers)
+            sections.append(section)
+        if network.architecture.penalised:
+            error = Quantity(Symbol("E"), loss_of(network, before, X, Y))
+            section, gradient = penalise(network, layers, gradient, error)
+            sections.append(section)
+        slots = state.slots.T.astype(np.float64).tolist()
+        update = Update(layers, gradient, slots, chosen, state.step + 1)
+        after = np.array(update.parameters)
+        losses = loss_of(network, before, X, Y), loss_of(network, after, X, Y)
+    except OverflowError:
+        raise DivergenceError("the numbers of this update are too large for a float.", []) from None
+    why = sentences.optimizer(chosen, schedule, state.epoch)
+    sections.append(Section("The update", why, tuple(update.steps)))
+    sections.append(end(network, after, *losses, len(rows)))
+    return Walkthrough(
+        title=title(network, chosen, len(rows)),
+        sections=tuple(once(sections)),
+        loss=losses[0],
+        loss_after=losses[1],
+        gradient=np.array([g.value for g in gradient]),
+        parameters=after,
+        slots=np.array(update.state).T.reshape(state.slots.shape),
+        architecture=network.architecture,
+        digits=digits,
+    )
+
+
+# ---- reading the arguments ----------------------------------------------------------------------
+
+
+def require_small(network: Network) -> None:
+    """Refuse what is not written out."""
+    count = len(network.parameters)
+    if count > PARAMETERS:
+        raise ValueError(
+            f"the network has {count:,} parameters; a walkthrough writes every one of them out, "
+            f"and takes up to {PARAMETERS}. Take a smaller network of the same kind."
+        )
+    if network.architecture.noisy:
+        raise ValueError(
+            "the network has dropout or input noise, which change every update by random numbers; "
+            "a walkthrough writes the arithmetic of networks without them."
+        )
+    if any(rule.max_norm < math.inf for rule in network.architecture.regularization):
+        raise ValueError("the network has a max_norm; a walkthrough is written without it.")
+    factors = [layer.learning_rate_factor * layer.trainable for layer in network.layers]
+    if network.frozen.any() or set(factors) != {1.0}:
+        raise ValueError(
+            "the network has frozen parameters or a learning_rate_factor; a walkthrough updates "
+            "all parameters alike. Take a network without them."
+        )
+
+
+def read_rows(network: Network, x: Any, y: Any) -> tuple[Array, Array]:
+    """X (n, inputs) and Y (n, outputs); one row may come without the outer brackets."""
+    if np.ndim(x) == 1:
+        x, y = [x], [y]
+    X = validation.inputs(x, network.architecture)
+    if len(X) > ROWS:
+        raise ValueError(
+            f"X has {len(X):,} rows; a walkthrough writes every one of them out, and takes up to "
+            f"{ROWS}. Give it a part of them, such as X[:4]."
+        )
+    Y = validation.targets(y, len(X), network.architecture)
+    return X.astype(np.float64), Y.astype(np.float64)
+
+
+def read_optimizer(
+    network: Network, optimizer: Any
+) -> tuple[Optimizer, TrainingState, Schedule | None]:
+    """The optimizer at the rate of its next update, its state, and its schedule if it has one."""
+    chosen, state = validation.optimizer(optimizer), network.training_state
+    if chosen is None and state is not None:
+        chosen = network.optimizer
+    else:
+        chosen = chosen or OPTIMIZERS["adam"]()
+        state = TrainingState.fresh(network.architecture, chosen, 0)
+    if isinstance(chosen, BatchMethod):
+        raise ValueError(
+            f"the optimizer is {type(chosen).__name__}, a batch method, which looks at the loss in "
+            "several places before it steps; expected one that steps after every batch: "
+            f"{', '.join(OPTIMIZERS)}."
+        )
+    assert chosen is not None
+    assert state is not None
+    rate, schedule = chosen.learning_rate, None
+    if isinstance(rate, Schedule):
+        schedule, rate = rate, float(rate(np.array([float(state.epoch)]))[0])
+    return at_rate(chosen, state.rate_factor * rate), state, schedule
+
+
+def read_layers(network: Network, parameters: Array) -> list[Layer]:
+    """The parameters as quantities."""
+    layers = []
+    pairs = network.architecture.views(parameters)
+    for k, ((W, b), name) in enumerate(zip(pairs, network.architecture.activations, strict=True)):
+        label = None if len(pairs) == 1 else k + 1
+        weights = [
+            [Quantity(Symbol("w", label, (i, j)), w) for j, w in enumerate(row, start=1)]
+            for i, row in enumerate(W.tolist(), start=1)
+        ]
+        biases = [] if b is None else b.tolist()
+        own = [Quantity(Symbol("b", label, (j,)), v) for j, v in enumerate(biases, start=1)]
+        layers.append(Layer(k + 1, label, name, weights, own))
+    return layers
+
+
+def read_row(network: Network, layers: list[Layer], X: Array, Y: Array, r: int) -> Row:
+    """One row of the data on its ways."""
+    x, y = (
+        [Quantity(Symbol(name, index=(i,)), v) for i, v in enumerate(values.tolist(), start=1)]
+        for name, values in (("x", X[r]), ("y", Y[r]))
+    )
+    return Row(layers, network.loss, x, y, r + 1 if len(X) > 1 else None)
+
+
+# ---- the sections -------------------------------------------------------------------------------
+
+
+def title(network: Network, optimizer: Optimizer, rows: int) -> str:
+    """What is written out."""
+    sizes = "-".join(map(str, network.sizes))
+    data = "on one row" if rows == 1 else f"on {rows} rows"
+    return f"One update of a {sizes} network by {type(optimizer).__name__} {data}"
+
+
+def once(sections: list[Section]) -> Iterator[Section]:
+    """The sections, what has been explained in one of them no second time."""
+    told: set[str] = set()
+
+    def first(text: str) -> str:
+        new = text not in told
+        told.add(text)
+        return text if new else ""
+
+    for section in sections:
+        explanation = first(section.explanation)
+        steps = tuple(replace(s, explanation=first(s.explanation)) for s in section.steps)
+        yield replace(section, explanation=explanation, steps=steps)
+
+
+def start(network: Network, layers: list[Layer]) -> Section:
+    """The network as it is."""
+    matrices = matrices_of(network, network.parameters.astype(np.float64))
+    parts = [f"{len(layer.W[0])} {layer.activation}" for layer in layers]
+    shape = " → ".join([f"{len(layers[0].W)} inputs", *parts])
+    step = Step("Weights and biases", f"{shape}, with the loss {network.loss}.", matrices=matrices)
+    return Section("The network", sentences.NETWORK, (step,))
+
+
+def of_row(row: Row, layers: list[Layer], count: int) -> list[Section]:
+    """Forward, loss and back."""
+    place = f", row {row.label} of {count}" if count > 1 else ""
+    given = Step("Inputs and targets", "", tuple(map(Equation, [*row.outputs[0], *row.y])))
+    empty: tuple[tuple[Quantity, ...], ...] = tuple(() for _ in row.outputs[0])
+    sums = tuple(tuple((z,) for z in layer) for layer in row.sums)
+    forward = Drawing(
+        units=tuple(map(tuple, row.outputs)),
+        edges=tuple(tuple(tuple(w.value for w in ws) for ws in layer.W) for layer in layers),
+        notes=(empty, *sums),
+    )
+    return [
+        Section(f"Forward pass{place}", sentences.FORWARD, (given, *row.forward_steps), forward),
+        Section(f"Loss{place}", "", (row.loss_step,)),
+        Section(f"Backward pass{place}", sentences.BACKWARD, tuple(row.backward_steps)),
+    ]
+
+
+def mean(rows: list[Row], layers: list[Layer]) -> tuple[Section, list[Quantity]]:
+    """The loss of the batch, and its gradient."""
+    terms = {f"e{r}": row.error for r, row in enumerate(rows)}
+    loss = equation(Symbol("E"), f"({' + '.join(terms)}) / {len(rows)}", terms)
+    slopes = iter(zip(*(row.gradient for row in rows), strict=True))
+
+    def of(parameter: Quantity) -> Equation:
+        terms = {f"g{r}": g for r, g in enumerate(next(slopes))}
+        formula = f"({' + '.join(terms)}) / {len(rows)}"
+        return equation(derivative("E", parameter), formula, terms)
+
+    steps = [Step("Loss of the batch", "", (loss,))]
+    for layer in layers:
+        equations = tuple(map(of, layer.parameters))
+        steps.append(Step(f"Mean gradient of {name_of(layer, layers)}", "", equations))
+    section = Section("The mean over the rows", sentences.MEAN, tuple(steps))
+    return section, [e.quantity for step in steps[1:] for e in step.equations]
+
+
+def penalise(
+    network: Network, layers: list[Layer], gradient: list[Quantity], error: Quantity
+) -> tuple[Section, list[Quantity]]:
+    """The penalties on the weights, and the gradient of the loss with them."""
+    slopes = iter(gradient)
+    penalties, steps = [], []
+    for layer, rule in zip(layers, network.architecture.regularization, strict=True):
+        rates = {n: Quantity(letter(n), v) for n, v in (("l1", rule.l1), ("l2", rule.l2)) if v}
+        weights = {f"w{k}": w for k, w in enumerate(w for row in layer.W for w in row)}
+        sizes = {
+            "l1": f"l1 * ({' + '.join(f'abs({w})' for w in weights)})",
+            "l2": f"l2 / 2 * ({' + '.join(f'{w}**2' for w in weights)})",
+        }
+        if rates:
+            formula = " + ".join(sizes[name] for name in rates)
+            penalties.append(equation(layer.symbol("Ω"), formula, rates | weights))
+        pulls = {"l1": "l1 * sign(w)", "l2": "l2 * w"}
+        equations = []
+        for k, parameter in enumerate(layer.parameters):
+            own = [pulls[name] for name in rates] if k < len(weights) else []
+            terms = {"g": next(slopes), "w": parameter, **rates}
+            symbol = derivative("J", parameter)
+            equations.append(equation(symbol, " + ".join(["g", *own]), terms))
+        title = f"Gradient with penalties, {name_of(layer, layers)}"
+        steps.append(Step(title, sentences.PENALTY_GRADIENT, tuple(equations)))
+    terms = {"e": error} | {f"o{k}": e.quantity for k, e in enumerate(penalties)}
+    penalties.append(equation(Symbol("J"), " + ".join(terms), terms))
+    first = Step("Penalties", sentences.PENALTY, tuple(penalties))
+    section = Section("Penalties on the weights", "", (first, *steps))
+    return section, [e.quantity for step in steps for e in step.equations]
+
+
+def end(network: Network, parameters: Array, before: float, after: float, rows: int) -> Section:
+    """The network after the update."""
+    step = Step("The new weights and biases", "", matrices=matrices_of(network, parameters))
+    return Section("The network after the update", sentences.after(before, after, rows), (step,))
+
+
+def matrices_of(network: Network, parameters: Array) -> tuple[Matrix, ...]:
+    """W and b of every layer."""
+    pairs = network.architecture.views(parameters)
+    result = []
+    for k, (W, b) in enumerate(pairs, start=1):
+        label = None if len(pairs) == 1 else k
+        result.append(Matrix(Symbol("W", label), tuple(map(tuple, W.tolist()))))
+        if b is not None:
+            result.append(Matrix(Symbol("b", label), (tuple(b.tolist()),)))
+    return tuple(result)
+
+
+def derivative(letter: str, parameter: Quantity) -> Derivative:
+    """∂letter / ∂parameter."""
+    assert isinstance(parameter.symbol, Symbol)
+    return Derivative(Symbol(letter), parameter.symbol)
+
+
+def loss_of(network: Network, parameters: Array, X: Array, Y: Array) -> float:
+    """The mean loss of the rows in float64, without penalties."""
+    architecture = replace(network.architecture, dtype="float64")
+    return levels.LEVELS["python"](architecture).loss(parameters, X, Y)

@@ -1,0 +1,246 @@
+"""From a formula to signs on paper; what the signs look like is each renderer's own `Glyphs`."""
+
+from __future__ import annotations
+
+import ast
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from nnfast.arithmetic.quantities import (
+    FUNCTIONS,
+    Derivative,
+    Equation,
+    Quantity,
+    Symbol,
+    evaluate,
+)
+
+T = TypeVar("T")
+
+SUM, PRODUCT, POWER, ATOM = range(4)  # how strongly the parts of a formula hold together
+
+COMPARISONS = {ast.Gt: ">", ast.Lt: "<", ast.GtE: "≥", ast.LtE: "≤"}
+
+
+class Glyphs(ABC, Generic[T]):
+    """The signs of one medium.
+
+    digits: how many digits after the point numbers have at most.
+    """
+
+    def __init__(self, digits: int) -> None:
+        self.digits = digits
+
+    @abstractmethod
+    def row(self, *parts: T) -> T:
+        """Parts side by side."""
+
+    @abstractmethod
+    def sign(self, text: str) -> T:
+        """An operator, or a word, with its spaces."""
+
+    @abstractmethod
+    def symbol(self, symbol: Symbol | Derivative) -> T: ...
+
+    @abstractmethod
+    def decimal(self, mantissa: str, exponent: int | None) -> T:
+        """A number, times a power of ten where there is one."""
+
+    @abstractmethod
+    def function(self, name: str) -> T:
+        """The name of a function, or π."""
+
+    @abstractmethod
+    def parentheses(self, inside: T) -> T: ...
+
+    @abstractmethod
+    def fraction(self, top: T, bottom: T) -> T: ...
+
+    @abstractmethod
+    def power(self, base: T, exponent: T) -> T: ...
+
+    @abstractmethod
+    def root(self, inside: T) -> T: ...
+
+    @abstractmethod
+    def absolute(self, inside: T) -> T: ...
+
+    @abstractmethod
+    def exponential(self, exponent: T) -> T: ...
+
+    @abstractmethod
+    def cases(self, cases: list[tuple[T, T]]) -> T:
+        """(what, where) of each case."""
+
+    def number(self, value: float) -> T:
+        """A number as it is shown."""
+        return self.decimal(*shown(value, self.digits))
+
+    def terms(self, equation: Equation, numbers: bool) -> list[T]:
+        """The right side of an equation in pieces, between which a line may be broken."""
+        return _Reader(self, equation, numbers).terms(parse(equation.formula))
+
+    def right_sides(self, equation: Equation) -> list[list[T]]:
+        """The formula with symbols, with numbers, and the result, each unless it is repeated."""
+        result = [self.number(equation.result)]
+        if not equation.formula:
+            return [result]
+        sides = [self.terms(equation, False), self.terms(equation, True), result]
+        return [side for k, side in enumerate(sides) if side not in sides[k + 1 :]]
+
+
+def shown(value: float, digits: int) -> tuple[str, int | None]:
+    """A number rounded to so many digits after the point, and without needless zeros.
+
+    A number too small or too large for that has as many digits in all, half of them at least, and a
+    power of ten beside it.
+    """
+    if value == 0 or 10.0 ** -(digits // 2) <= abs(value) < 1e9:
+        text = f"{value:.{digits}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return text.replace("-", "−") if float(text) else "0", None
+    mantissa, exponent = f"{value:.{(digits + 1) // 2}e}".split("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return mantissa.replace("-", "−"), int(exponent)
+
+
+def parse(formula: str) -> ast.expr:
+    """The tree of a formula."""
+    return ast.parse(formula, mode="eval").body
+
+
+@dataclass(frozen=True)
+class _Reader(Generic[T]):
+    """Reads one formula, with symbols or with numbers.
+
+    first: whether the part that is read begins a formula, so that a minus needs no parentheses.
+    """
+
+    glyphs: Glyphs[T]
+    equation: Equation
+    numbers: bool
+    first: bool = True
+
+    def terms(self, node: ast.expr) -> list[T]:
+        """The terms of a sum, each with its sign."""
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add | ast.Sub):
+            return [self.read(node, SUM)]
+        sign = self.glyphs.sign("+" if isinstance(node.op, ast.Add) else "−")
+        last = self.later.read(node.right, PRODUCT)
+        return [*self.terms(node.left), self.glyphs.row(sign, last)]
+
+    def read(self, node: ast.expr, least: int) -> T:
+        """A part of the formula, in parentheses where it holds together less than `least`."""
+        if least > self.strength(node):
+            inside = replace(self, first=True).read(node, SUM)
+            return self.glyphs.parentheses(inside)
+        if isinstance(node, ast.BinOp):
+            return self.operation(node)
+        if isinstance(node, ast.UnaryOp):
+            return self.glyphs.row(self.glyphs.sign("neg"), self.later.read(node.operand, PRODUCT))
+        if isinstance(node, ast.IfExp):
+            return self.choice(node)
+        if isinstance(node, ast.Compare):
+            return self.comparison(node)
+        if isinstance(node, ast.Call):
+            return self.call(node)
+        if isinstance(node, ast.Name) and node.id in FUNCTIONS:
+            return self.glyphs.function(node.id)
+        if not self.numbers and isinstance(node, ast.Name):
+            return self.glyphs.symbol(self.term(node).symbol)
+        return self.glyphs.number(self.value(node))
+
+    @property
+    def later(self) -> _Reader[T]:
+        """Reads what does not begin a formula."""
+        return replace(self, first=False)
+
+    def strength(self, node: ast.expr) -> int:
+        """How strongly the parts of a node hold together."""
+        if isinstance(node, ast.BinOp):
+            if isinstance(node.op, ast.Add | ast.Sub):
+                return SUM
+            return POWER if isinstance(node.op, ast.Pow) else PRODUCT
+        if isinstance(node, ast.UnaryOp):
+            return PRODUCT if self.first else SUM
+        if isinstance(node, ast.IfExp):
+            return self.strength(self.branch(node)) if self.numbers else PRODUCT
+        if isinstance(node, ast.Constant) or (self.numbers and self.is_term(node)):
+            return self.strength_of_number(self.value(node))
+        return POWER if self.is_exponential(node) else ATOM
+
+    def strength_of_number(self, value: float) -> int:
+        """A minus holds a number together less than a product, a power of ten makes it one."""
+        text, exponent = shown(value, self.glyphs.digits)
+        if text.startswith("−"):
+            return PRODUCT if self.first else SUM
+        return ATOM if exponent is None else PRODUCT
+
+    def operation(self, node: ast.BinOp) -> T:
+        glyphs = self.glyphs
+        if isinstance(node.op, ast.Add | ast.Sub):
+            return glyphs.row(*self.terms(node))
+        if isinstance(node.op, ast.Mult):
+            left = self.read(node.left, PRODUCT)
+            right = self.later.read(node.right, PRODUCT)
+            bare = isinstance(node.right, ast.Constant) or self.numbers
+            return glyphs.row(left, glyphs.sign("·" if bare else "times"), right)
+        alone = replace(self, first=True)
+        if isinstance(node.op, ast.Div):
+            return glyphs.fraction(alone.read(node.left, SUM), alone.read(node.right, SUM))
+        return glyphs.power(self.later.read(node.left, ATOM), alone.read(node.right, SUM))
+
+    def call(self, node: ast.Call) -> T:
+        assert isinstance(node.func, ast.Name)
+        alone, name = replace(self, first=True), node.func.id
+        arguments = [alone.read(argument, SUM) for argument in node.args]
+        shapes = {
+            "exp": self.glyphs.exponential,
+            "sqrt": self.glyphs.root,
+            "abs": self.glyphs.absolute,
+        }
+        if name in shapes:
+            return shapes[name](arguments[0])
+        parts = [arguments[0]]
+        for argument in arguments[1:]:
+            parts += [self.glyphs.sign(","), argument]
+        inside = self.glyphs.parentheses(self.glyphs.row(*parts))
+        return self.glyphs.row(self.glyphs.function(name), inside)
+
+    def choice(self, node: ast.IfExp) -> T:
+        """All cases; with numbers put in, the one that they belong to."""
+        if self.numbers:
+            return self.read(self.branch(node), SUM)
+        alone, cases = replace(self, first=True), []
+        rest: ast.expr = node
+        while isinstance(rest, ast.IfExp):
+            cases.append((alone.read(rest.body, SUM), alone.read(rest.test, SUM)))
+            rest = rest.orelse
+        cases.append((alone.read(rest, SUM), self.glyphs.sign("otherwise")))
+        return self.glyphs.cases(cases)
+
+    def branch(self, node: ast.IfExp) -> ast.expr:
+        chosen = (
+            node.body if evaluate(ast.unparse(node.test), self.equation.numbers) else node.orelse
+        )
+        return self.branch(chosen) if isinstance(chosen, ast.IfExp) else chosen
+
+    def comparison(self, node: ast.Compare) -> T:
+        parts = [self.read(node.left, SUM)]
+        for operator, right in zip(node.ops, node.comparators, strict=True):
+            parts += [self.glyphs.sign(COMPARISONS[type(operator)]), self.read(right, SUM)]
+        return self.glyphs.row(*parts)
+
+    def is_term(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id not in FUNCTIONS
+
+    def is_exponential(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Call) and ast.unparse(node.func) == "exp"
+
+    def term(self, node: ast.Name) -> Quantity:
+        return self.equation.terms[node.id]
+
+    def value(self, node: ast.expr) -> float:
+        return self.term(node).value if isinstance(node, ast.Name) else ast.literal_eval(node)
