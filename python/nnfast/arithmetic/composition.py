@@ -42,26 +42,25 @@ def compose(network: Network, x: Any, y: Any, optimizer: Any, digits: Any) -> Wa
     X, Y = read_rows(network, x, y)
     chosen, state, schedule = read_optimizer(network, optimizer)
     before = network.parameters.astype(np.float64)
-    try:
-        layers = read_layers(network, before)
-        rows = [read_row(network, layers, X, Y, r) for r in range(len(X))]
-        sections = [start(network, layers)]
-        for row in rows:
-            sections += of_row(row, layers, len(rows))
-        gradient = rows[0].gradient
-        if len(rows) > 1:
-            section, gradient = mean(rows, layers)
-            sections.append(section)
-        if network.architecture.penalised:
-            error = Quantity(Symbol("E"), loss_of(network, before, X, Y))
-            section, gradient = penalise(network, layers, gradient, error)
-            sections.append(section)
-        slots = state.slots.T.astype(np.float64).tolist()
-        update = Update(layers, gradient, slots, chosen, state.step + 1)
-        after = np.array(update.parameters)
-        losses = loss_of(network, before, X, Y), loss_of(network, after, X, Y)
-    except OverflowError:
-        raise DivergenceError("the numbers of this update are too large for a float.", []) from None
+    layers = read_layers(network, before)
+    rows = [read_row(network, layers, X, Y, r) for r in range(len(X))]
+    sections = [start(network, layers)]
+    for row in rows:
+        sections += of_row(row, layers, len(rows))
+    gradient = rows[0].gradient
+    if len(rows) > 1:
+        section, gradient = mean(rows, layers)
+        sections.append(section)
+    if network.architecture.penalised:
+        error = Quantity(Symbol("E"), loss_of(network, before, X, Y))
+        section, gradient = penalise(network, layers, gradient, error)
+        sections.append(section)
+    slots = state.slots.T.astype(np.float64).tolist()
+    update = Update(layers, gradient, slots, chosen, state.step + 1)
+    after = np.array(update.parameters)
+    losses = loss_of(network, before, X, Y), loss_of(network, after, X, Y)
+    if not np.isfinite([*after, *losses]).all():
+        raise DivergenceError("a number of this update is too large for a float.", [])
     why = sentences.optimizer(chosen, schedule, state.epoch)
     sections.append(Section("The update", why, tuple(update.steps)))
     sections.append(end(network, after, *losses, len(rows)))
@@ -205,18 +204,38 @@ def of_row(row: Row, layers: list[Layer], count: int) -> list[Section]:
     """Forward, loss and back."""
     place = f", row {row.label} of {count}" if count > 1 else ""
     given = Step("Inputs and targets", "", tuple(map(Equation, [*row.outputs[0], *row.y])))
-    empty: tuple[tuple[Quantity, ...], ...] = tuple(() for _ in row.outputs[0])
-    sums = tuple(tuple((z,) for z in layer) for layer in row.sums)
-    forward = Drawing(
-        units=tuple(map(tuple, row.outputs)),
-        edges=tuple(tuple(tuple(w.value for w in ws) for ws in layer.W) for layer in layers),
-        notes=(empty, *sums),
-    )
     return [
-        Section(f"Forward pass{place}", sentences.FORWARD, (given, *row.forward_steps), forward),
+        Section(
+            f"Forward pass{place}", sentences.FORWARD, (given, *row.forward_steps), forward(row)
+        ),
         Section(f"Loss{place}", "", (row.loss_step,)),
-        Section(f"Backward pass{place}", sentences.BACKWARD, tuple(row.backward_steps)),
+        Section(
+            f"Backward pass{place}", sentences.BACKWARD, tuple(row.backward_steps), backward(row)
+        ),
     ]
+
+
+def forward(row: Row) -> Drawing:
+    """The activations in the units, the weights at the edges."""
+    notes: list[list[tuple[Quantity, ...]]] = [[() for _ in row.outputs[0]]]
+    for layer, sums in zip(row.layers, row.sums, strict=True):
+        biases: list[tuple[Quantity, ...]] = [(b,) for b in layer.b] or [()] * len(sums)
+        notes.append([(*b, z) for b, z in zip(biases, sums, strict=True)])
+    notes[-1] = [(*note, y) for note, y in zip(notes[-1], row.y, strict=True)]
+    edges = [[[w.value for w in weights] for weights in layer.W] for layer in row.layers]
+    return Drawing("activations and weights", row.outputs, edges, notes)
+
+
+def backward(row: Row) -> Drawing:
+    """The deltas in the units, the gradient at the edges."""
+    units = [row.outputs[0], *row.deltas]
+    edges, start = [], 0
+    for layer in row.layers:
+        rows, width = len(layer.W), len(layer.W[0])
+        values = [g.value for g in row.gradient[start : start + rows * width]]
+        edges.append([values[i * width : (i + 1) * width] for i in range(rows)])
+        start += len(layer.parameters)
+    return Drawing("deltas and gradient", units, edges, [[() for _ in layer] for layer in units])
 
 
 def mean(rows: list[Row], layers: list[Layer]) -> tuple[Section, list[Quantity]]:

@@ -63,14 +63,14 @@ class Walkthrough:
 
     def to_html(self) -> str:
         """The text as a page of HTML, complete in itself."""
-        from nnfast.arithmetic import html
+        from nnfast.arithmetic import web
 
-        return html.page(self)
+        return web.page(self)
 
     def _repr_html_(self) -> str:
-        from nnfast.arithmetic import html
+        from nnfast.arithmetic import web
 
-        return html.fragment(self)
+        return web.fragment(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the text into a file: .txt as printed, .md in Markdown, .html as a page.

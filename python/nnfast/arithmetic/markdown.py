@@ -34,7 +34,6 @@ SIGNS = {
     "≥": r" \ge ",
     "≤": r" \le ",
     ",": ", ",
-    "otherwise": r"\text{otherwise}",
 }
 FUNCTIONS = {"Phi": r"\Phi", "pi": r"\pi", "sigmoid": r"\sigma"}
 
@@ -54,7 +53,7 @@ class LatexGlyphs(Glyphs[str]):
             return rf"\frac{{\partial {top}}}{{\partial {bottom}}}"
         above = "" if symbol.layer is None else f"^{{({symbol.layer})}}"
         apart = "," if any(isinstance(i, int) and i > 9 for i in symbol.index) else ""
-        below = apart.join(rf"\max" if i == "max" else str(i) for i in symbol.index)
+        below = apart.join(r"\max" if i == "max" else str(i) for i in symbol.index)
         name = symbol.letter if len(symbol.letter) == 1 else rf"\mathrm{{{symbol.letter}}}"
         return GREEK.get(symbol.letter, name) + above + (f"_{{{below}}}" if below else "")
 
@@ -83,9 +82,13 @@ class LatexGlyphs(Glyphs[str]):
     def exponential(self, exponent: str) -> str:
         return f"e^{{{exponent}}}"
 
-    def cases(self, cases: list[tuple[str, str]]) -> str:
-        lines = (f"{what} & {where}" for what, where in cases)
+    def cases(self, cases: list[tuple[str, str | None]]) -> str:
+        lines = (f"{what} & {condition(where)}" for what, where in cases)
         return r"\begin{cases}" + r" \\ ".join(lines) + r"\end{cases}"
+
+
+def condition(where: str | None) -> str:
+    return r"\text{otherwise}" if where is None else rf"\text{{if }} {where}"
 
 
 def render(walkthrough: Walkthrough) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -109,14 +109,16 @@ class Section:
 class Drawing:
     """A network with numbers in it.
 
-    units: what stands in the circles, a layer each, the inputs first.
-    edges: what stands at the lines, W (inputs, outputs) of each layer.
-    notes: what stands under each circle, a layer each.
+    title: what the numbers are.
+    units: what stands in the circles, layer by layer, the inputs first.
+    edges: what stands at the lines, (inputs, outputs) of each layer after that.
+    notes: what stands under each circle.
     """
 
-    units: tuple[tuple[Quantity, ...], ...]
-    edges: tuple[tuple[tuple[float, ...], ...], ...]
-    notes: tuple[tuple[tuple[Quantity, ...], ...], ...]
+    title: str
+    units: Sequence[Sequence[Quantity]]
+    edges: Sequence[Sequence[Sequence[float]]]
+    notes: Sequence[Sequence[tuple[Quantity, ...]]]
 
 
 FUNCTIONS = {
@@ -136,8 +138,11 @@ FUNCTIONS = {
 
 
 def evaluate(formula: str, numbers: Mapping[str, float]) -> float:
-    """The value of a formula, whose names stand for these numbers."""
-    return float(eval(formula, {"__builtins__": {}}, {**FUNCTIONS, **numbers}))
+    """The value of a formula, whose names stand for these numbers; infinity where it overflows."""
+    try:
+        return float(eval(formula, {"__builtins__": {}}, {**FUNCTIONS, **numbers}))
+    except OverflowError:
+        return math.inf
 
 
 def equation(

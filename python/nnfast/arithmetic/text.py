@@ -19,7 +19,7 @@ ROUND, SQUARE, BAR = ("(⎛⎜⎝", ")⎞⎟⎠"), ("[⎡⎢⎣", "]⎤⎥⎦"),
 
 BELOW = str.maketrans("0123456789+−max t".replace(" ", ""), "₀₁₂₃₄₅₆₇₈₉₊₋ₘₐₓₜ")
 ABOVE = str.maketrans("0123456789+−()nt", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿᵗ")
-SIGNS = {"times": " ", "neg": "−", ",": ", ", "otherwise": "otherwise"}
+SIGNS = {"times": " ", "neg": "−", ",": ", "}
 NAMES = {"Phi": "Φ", "pi": "π", "sigmoid": "σ"}
 
 
@@ -67,12 +67,13 @@ class TextGlyphs(Glyphs[Box]):
     def exponential(self, exponent: Box) -> Box:
         return beside(Box(("exp",)), self.parentheses(exponent))
 
-    def cases(self, cases: list[tuple[Box, Box]]) -> Box:
-        width = max(what.width for what, _ in cases) + 2
-        where = [Box(("",)) if "otherwise" in w.lines[0] else Box(("if ",)) for _, w in cases]
-        return braced(
-            [beside(widen(what, width), i, w) for (what, w), i in zip(cases, where, strict=True)]
-        )
+    def cases(self, cases: list[tuple[Box, Box | None]]) -> Box:
+        width = max(what.width for what, _ in cases) + 3
+        rows = []
+        for what, where in cases:
+            words = [Box(("otherwise",))] if where is None else [Box(("if ",)), where]
+            rows.append(beside(widen(what, width), *words))
+        return braced(rows)
 
 
 def written(symbol: Symbol | Derivative) -> str:

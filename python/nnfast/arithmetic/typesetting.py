@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -38,7 +39,7 @@ class Glyphs(ABC, Generic[T]):
 
     @abstractmethod
     def sign(self, text: str) -> T:
-        """An operator, or a word, with its spaces."""
+        """An operator with its spaces; "neg" is the sign of a number, "times" one not written."""
 
     @abstractmethod
     def symbol(self, symbol: Symbol | Derivative) -> T: ...
@@ -70,24 +71,29 @@ class Glyphs(ABC, Generic[T]):
     def exponential(self, exponent: T) -> T: ...
 
     @abstractmethod
-    def cases(self, cases: list[tuple[T, T]]) -> T:
-        """(what, where) of each case."""
+    def cases(self, cases: list[tuple[T, T | None]]) -> T:
+        """(what, where) of each case; the last one is for all other numbers."""
 
     def number(self, value: float) -> T:
         """A number as it is shown."""
         return self.decimal(*shown(value, self.digits))
 
-    def terms(self, equation: Equation, numbers: bool) -> list[T]:
-        """The right side of an equation in pieces, between which a line may be broken."""
-        return _Reader(self, equation, numbers).terms(parse(equation.formula))
+    def quantity(self, quantity: Quantity, numbers: bool) -> T:
+        """What stands for a quantity in a formula."""
+        return self.number(quantity.value) if numbers else self.symbol(quantity.symbol)
 
     def right_sides(self, equation: Equation) -> list[list[T]]:
         """The formula with symbols, with numbers, and the result, each unless it is repeated."""
-        result = [self.number(equation.result)]
+        sides = [[self.quantity(equation.quantity, True)]]
         if not equation.formula:
-            return [result]
-        sides = [self.terms(equation, False), self.terms(equation, True), result]
-        return [side for k, side in enumerate(sides) if side not in sides[k + 1 :]]
+            return sides
+        tree = parse(equation.formula)
+        with_numbers = _Reader(self, equation, True)
+        if not isinstance(with_numbers.branch(tree), ast.Name | ast.Constant):
+            sides.insert(0, with_numbers.terms(tree))
+        if not isinstance(tree, ast.Constant):
+            sides.insert(0, _Reader(self, equation, False).terms(tree))
+        return sides
 
 
 def shown(value: float, digits: int) -> tuple[str, int | None]:
@@ -96,6 +102,8 @@ def shown(value: float, digits: int) -> tuple[str, int | None]:
     A number too small or too large for that has as many digits in all, half of them at least, and a
     power of ten beside it.
     """
+    if not math.isfinite(value):
+        return f"{value}".replace("-", "−").replace("inf", "∞"), None
     if value == 0 or 10.0 ** -(digits // 2) <= abs(value) < 1e9:
         text = f"{value:.{digits}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
@@ -148,9 +156,9 @@ class _Reader(Generic[T]):
             return self.call(node)
         if isinstance(node, ast.Name) and node.id in FUNCTIONS:
             return self.glyphs.function(node.id)
-        if not self.numbers and isinstance(node, ast.Name):
-            return self.glyphs.symbol(self.term(node).symbol)
-        return self.glyphs.number(self.value(node))
+        if isinstance(node, ast.Name):
+            return self.glyphs.quantity(self.term(node), self.numbers)
+        return self.glyphs.number(ast.literal_eval(node))
 
     @property
     def later(self) -> _Reader[T]:
@@ -167,9 +175,19 @@ class _Reader(Generic[T]):
             return PRODUCT if self.first else SUM
         if isinstance(node, ast.IfExp):
             return self.strength(self.branch(node)) if self.numbers else PRODUCT
-        if isinstance(node, ast.Constant) or (self.numbers and self.is_term(node)):
-            return self.strength_of_number(self.value(node))
-        return POWER if self.is_exponential(node) else ATOM
+        if isinstance(node, ast.Constant):
+            return self.strength_of_number(ast.literal_eval(node))
+        if isinstance(node, ast.Name) and node.id not in FUNCTIONS:
+            return self.strength_of_term(self.term(node))
+        is_exponential = isinstance(node, ast.Call) and ast.unparse(node.func) == "exp"
+        return POWER if is_exponential else ATOM
+
+    def strength_of_term(self, term: Quantity) -> int:
+        """What has something above already cannot have an exponent there."""
+        if self.numbers:
+            return self.strength_of_number(term.value)
+        symbol = term.symbol
+        return ATOM if isinstance(symbol, Symbol) and symbol.layer is None else POWER
 
     def strength_of_number(self, value: float) -> int:
         """A minus holds a number together less than a product, a power of ten makes it one."""
@@ -213,19 +231,21 @@ class _Reader(Generic[T]):
         """All cases; with numbers put in, the one that they belong to."""
         if self.numbers:
             return self.read(self.branch(node), SUM)
-        alone, cases = replace(self, first=True), []
+        alone = replace(self, first=True)
+        cases: list[tuple[T, T | None]] = []
         rest: ast.expr = node
         while isinstance(rest, ast.IfExp):
             cases.append((alone.read(rest.body, SUM), alone.read(rest.test, SUM)))
             rest = rest.orelse
-        cases.append((alone.read(rest, SUM), self.glyphs.sign("otherwise")))
+        cases.append((alone.read(rest, SUM), None))
         return self.glyphs.cases(cases)
 
-    def branch(self, node: ast.IfExp) -> ast.expr:
-        chosen = (
-            node.body if evaluate(ast.unparse(node.test), self.equation.numbers) else node.orelse
-        )
-        return self.branch(chosen) if isinstance(chosen, ast.IfExp) else chosen
+    def branch(self, node: ast.expr) -> ast.expr:
+        """Of cases the one that the numbers belong to."""
+        while isinstance(node, ast.IfExp):
+            holds = evaluate(ast.unparse(node.test), self.equation.numbers)
+            node = node.body if holds else node.orelse
+        return node
 
     def comparison(self, node: ast.Compare) -> T:
         parts = [self.read(node.left, SUM)]
@@ -233,14 +253,5 @@ class _Reader(Generic[T]):
             parts += [self.glyphs.sign(COMPARISONS[type(operator)]), self.read(right, SUM)]
         return self.glyphs.row(*parts)
 
-    def is_term(self, node: ast.expr) -> bool:
-        return isinstance(node, ast.Name) and node.id not in FUNCTIONS
-
-    def is_exponential(self, node: ast.expr) -> bool:
-        return isinstance(node, ast.Call) and ast.unparse(node.func) == "exp"
-
     def term(self, node: ast.Name) -> Quantity:
         return self.equation.terms[node.id]
-
-    def value(self, node: ast.expr) -> float:
-        return self.term(node).value if isinstance(node, ast.Name) else ast.literal_eval(node)
