@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from nnfast.arithmetic.boxes import Box, beside, braced, columns, over, pad, stretched, widen
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 WIDTH = 80
 INDENT = "  "
 ROOM = WIDTH - 2 * len(INDENT)
+LONG = 52  # what a sum inside a formula may take of a line
 ROUND, SQUARE, BAR = ("(⎛⎜⎝", ")⎞⎟⎠"), ("[⎡⎢⎣", "]⎤⎥⎦"), ("||||", "||||")
 
 BELOW = str.maketrans("0123456789+−max t".replace(" ", ""), "₀₁₂₃₄₅₆₇₈₉₊₋ₘₐₓₜ")
@@ -28,6 +30,13 @@ class TextGlyphs(Glyphs[Box]):
 
     def row(self, *parts: Box) -> Box:
         return beside(*parts)
+
+    def sum(self, terms: list[Box]) -> Box:
+        lines = [line for row in wrapped(terms, LONG) for line in row.lines]
+        if len(terms) == 1 or beside(*terms).width <= LONG:
+            return beside(*terms)
+        width = max(map(columns, lines))
+        return Box(tuple(pad(line, width) for line in lines), (len(lines) - 1) // 2)
 
     def sign(self, text: str) -> Box:
         return Box((SIGNS.get(text, f" {text} "),))
@@ -127,53 +136,62 @@ def flow(texts: list[str]) -> list[str]:
 def aligned(equations: list[Equation], glyphs: TextGlyphs) -> list[list[str]]:
     """Equations with their equals signs below each other, on one line each where they fit."""
     left = max(columns(written(e.symbol)) for e in equations)
-    rows = [(Box((written(e.symbol),)), e, glyphs.right_sides(e)) for e in equations]
-    table = [(s, e, [beside(*terms) for terms in sides]) for s, e, sides in rows]
-    depth = max(len(sides) for _, _, sides in table)
+    result: list[list[str]] = []
+    for _, run in groupby(equations, key=kind):
+        result += of_one_kind(list(run), left, glyphs)
+    return result
+
+
+def kind(equation: Equation) -> str:
+    """What equations that stand below each other have in common."""
+    return equation.symbol.letter if isinstance(equation.symbol, Symbol) else ""
+
+
+def of_one_kind(equations: list[Equation], left: int, glyphs: TextGlyphs) -> list[list[str]]:
+    """Equations in columns, or each over several lines."""
+    table = [[beside(*terms) for terms in glyphs.right_sides(e)] for e in equations]
+    depth = max(map(len, table))
     widths = [0] * depth
-    for _, _, sides in table:
+    for sides in table:
         for k, side in enumerate(sides):
             place = k if k < len(sides) - 1 else depth - 1
             widths[place] = max(widths[place], side.width)
-    if left + sum(widths) + 3 * depth <= ROOM:
-        lines = [across(s, e, sides, left, widths) for s, e, sides in table]
-        if all(len(line) == 1 for line in lines):
-            return [[line[0] for line in lines]]
-        return lines
-    return [stacked(widen(s, left), e, sides) for s, e, sides in rows]
+    if left + sum(widths) + 3 * depth > ROOM:
+        return [stacked(e, left, glyphs) for e in equations]
+    rows = zip(equations, table, strict=True)
+    lines = [across(e, sides, left, widths) for e, sides in rows]
+    flat = all(len(line) == 1 for line in lines)
+    return [[line for (line,) in lines]] if flat else lines
 
 
-def across(
-    symbol: Box, equation: Equation, sides: list[Box], left: int, widths: list[int]
-) -> list[str]:
+def across(equation: Equation, sides: list[Box], left: int, widths: list[int]) -> list[str]:
     """One equation on one line, its result in the last column."""
-    parts = [widen(symbol, left)]
+    parts = [Box((pad(written(equation.symbol), left),))]
     for k, width in enumerate(widths):
         last = k == len(widths) - 1
         if last or k < len(sides) - 1:
-            side = sides[-1] if last else sides[k]
-            parts += [Box((" ← " if equation.assigned and k == 0 else " = ",)), widen(side, width)]
+            sign = " ← " if equation.assigned and k == 0 else " = "
+            parts += [Box((sign,)), widen(sides[-1] if last else sides[k], width)]
         else:
             parts.append(Box((" " * (width + 3),)))
     return list(beside(*parts).lines)
 
 
-def stacked(symbol: Box, equation: Equation, sides: list[list[Box]]) -> list[str]:
+def stacked(equation: Equation, left: int, glyphs: TextGlyphs) -> list[str]:
     """One equation over several lines, which begin with an equals sign."""
-    room = ROOM - symbol.width - 3
-    lines: list[str] = []
     rows: list[Box] = []
-    for k, terms in enumerate(sides):
-        parts = wrapped(terms, room)
-        sign = " ← " if equation.assigned and k == 0 else " = "
-        first = beside(Box((sign,)), parts[0])
-        if k > 1 and len(rows) and rows[-1].width + first.width <= room + 3 and len(parts) == 1:
-            rows[-1] = beside(rows[-1], first)
+    for k, terms in enumerate(glyphs.right_sides(equation)):
+        sign = Box((" ← " if equation.assigned and k == 0 else " = ",))
+        first, *rest = wrapped(terms, ROOM - left - 3)
+        if k > 1 and rows[-1].width + first.width + 3 <= ROOM - left:
+            rows[-1] = beside(rows[-1], sign, first)
         else:
-            rows += [first, *(beside(Box(("   ",)), part) for part in parts[1:])]
+            rows += [beside(sign, first), *(beside(Box(("   ",)), row) for row in rest)]
+    start = Box((pad(written(equation.symbol), left),))
+    lines: list[str] = []
     for k, row in enumerate(rows):
-        start = symbol if k == 0 else Box((" " * symbol.width,))
-        lines += beside(start, row).lines
+        gap = [""] if k and row.base and rows[k - 1].below else []
+        lines += [*gap, *beside(start if k == 0 else Box((" " * left,)), row).lines]
     return lines
 
 

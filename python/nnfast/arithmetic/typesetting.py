@@ -37,6 +37,10 @@ class Glyphs(ABC, Generic[T]):
     def row(self, *parts: T) -> T:
         """Parts side by side."""
 
+    def sum(self, terms: list[T]) -> T:
+        """A sum inside a formula."""
+        return self.row(*terms)
+
     @abstractmethod
     def sign(self, text: str) -> T:
         """An operator with its spaces; "neg" is the sign of a number, "times" one not written."""
@@ -104,7 +108,7 @@ def shown(value: float, digits: int) -> tuple[str, int | None]:
     """
     if not math.isfinite(value):
         return f"{value}".replace("-", "−").replace("inf", "∞"), None
-    if value == 0 or 10.0 ** -(digits // 2) <= abs(value) < 1e9:
+    if value == 0 or 10.0 ** -((digits + 1) // 2) <= abs(value) < 1e9:
         text = f"{value:.{digits}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
         return text.replace("-", "−") if float(text) else "0", None
@@ -199,7 +203,7 @@ class _Reader(Generic[T]):
     def operation(self, node: ast.BinOp) -> T:
         glyphs = self.glyphs
         if isinstance(node.op, ast.Add | ast.Sub):
-            return glyphs.row(*self.terms(node))
+            return glyphs.sum(self.terms(node))
         if isinstance(node.op, ast.Mult):
             left = self.read(node.left, PRODUCT)
             right = self.later.read(node.right, PRODUCT)

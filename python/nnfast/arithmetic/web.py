@@ -127,7 +127,7 @@ def part(number: int, section: Section, glyphs: HtmlGlyphs) -> str:
     drawing = svg(section.drawing) if section.drawing else ""
     steps = "\n".join(block(step, glyphs) for step in section.steps)
     return (
-        f"<details open>\n<summary><span>{number}</span> {escape(section.title)}</summary>\n"
+        f"<details open='open'>\n<summary><span>{number}</span> {escape(section.title)}</summary>\n"
         f"{paragraph(section.explanation)}{drawing}\n{steps}\n</details>"
     )
 

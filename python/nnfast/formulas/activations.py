@@ -139,7 +139,7 @@ ACTIVATIONS: dict[str, Activation] = {
         needs_z=True,
         formula=f"t = tanh(sqrt(2 / pi) * (z + {GELU_B} * z**3)); z * (1 + t) / 2",
         slope_formula=f"t = tanh(sqrt(2 / pi) * (z + {GELU_B} * z**3)); "
-        f"(1 + t) / 2 + sqrt(2 / pi) * z * (1 - t**2) * (1 + 3 * {GELU_B} * z**2) / 2",
+        f"d = sqrt(2 / pi) * (1 - t**2) * (1 + {3 * GELU_B:.6f} * z**2); (1 + t + z * d) / 2",
     ),
     # Elfwing, Uchibe & Doya 2018
     "silu": Activation(
