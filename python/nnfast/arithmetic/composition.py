@@ -41,36 +41,30 @@ def compose(network: Network, x: Any, y: Any, optimizer: Any, digits: Any) -> Wa
     require_small(network)
     X, Y = read_rows(network, x, y)
     chosen, state, schedule = read_optimizer(network, optimizer)
-    before = network.parameters.astype(np.float64)
-    layers = read_layers(network, before)
+    layers = read_layers(network)
     rows = [read_row(network, layers, X, Y, r) for r in range(len(X))]
-    sections = [start(network, layers)]
-    for row in rows:
-        sections += of_row(row, layers, len(rows))
-    gradient = rows[0].gradient
-    if len(rows) > 1:
-        section, gradient = mean(rows, layers)
-        sections.append(section)
-    if network.architecture.penalised:
-        error = Quantity(Symbol("E"), loss_of(network, before, X, Y))
-        section, gradient = penalise(network, layers, gradient, error)
-        sections.append(section)
+    losses, gradient = of_gradient(network, layers, rows)
     slots = state.slots.T.astype(np.float64).tolist()
     update = Update(layers, gradient, slots, chosen, state.step + 1)
-    after = np.array(update.parameters)
-    losses = loss_of(network, before, X, Y), loss_of(network, after, X, Y)
-    if not np.isfinite([*after, *losses]).all():
+    parameters = np.array(update.parameters)
+    before, after = (loss_of(network, p, X, Y) for p in (network.parameters, parameters))
+    if not np.isfinite([*parameters, before, after]).all():
         raise DivergenceError("a number of this update is too large for a float.", [])
     why = sentences.optimizer(chosen, schedule, state.epoch)
-    sections.append(Section("The update", why, tuple(update.steps)))
-    sections.append(end(network, after, *losses, len(rows)))
+    sections = [
+        start(network, layers),
+        *(section for row in rows for section in of_row(row, layers, len(rows))),
+        *losses,
+        Section("The update", why, tuple(update.steps)),
+        end(network, parameters, before, after, len(rows)),
+    ]
     return Walkthrough(
         title=title(network, chosen, len(rows)),
         sections=tuple(once(sections)),
-        loss=losses[0],
-        loss_after=losses[1],
+        loss=before,
+        loss_after=after,
         gradient=np.array([g.value for g in gradient]),
-        parameters=after,
+        parameters=parameters,
         slots=np.array(update.state).T.reshape(state.slots.shape),
         architecture=network.architecture,
         digits=digits,
@@ -141,10 +135,10 @@ def read_optimizer(
     return at_rate(chosen, state.rate_factor * rate), state, schedule
 
 
-def read_layers(network: Network, parameters: Array) -> list[Layer]:
+def read_layers(network: Network) -> list[Layer]:
     """The parameters as quantities."""
     layers = []
-    pairs = network.architecture.views(parameters)
+    pairs = network.weights
     for k, ((W, b), name) in enumerate(zip(pairs, network.architecture.activations, strict=True)):
         label = None if len(pairs) == 1 else k + 1
         weights = [
@@ -193,7 +187,7 @@ def once(sections: list[Section]) -> Iterator[Section]:
 
 def start(network: Network, layers: list[Layer]) -> Section:
     """The network as it is."""
-    matrices = matrices_of(network, network.parameters.astype(np.float64))
+    matrices = matrices_of(network, network.parameters)
     parts = [f"{len(layer.W[0])} {layer.activation}" for layer in layers]
     shape = " → ".join([f"{len(layers[0].W)} inputs", *parts])
     step = Step("Weights and biases", f"{shape}, with the loss {network.loss}.", matrices=matrices)
@@ -236,6 +230,21 @@ def backward(row: Row) -> Drawing:
         edges.append([values[i * width : (i + 1) * width] for i in range(rows)])
         start += len(layer.parameters)
     return Drawing("deltas and gradient", units, edges, [[() for _ in layer] for layer in units])
+
+
+def of_gradient(
+    network: Network, layers: list[Layer], rows: list[Row]
+) -> tuple[list[Section], list[Quantity]]:
+    """From the rows to the gradient of the update: their mean, and the penalties."""
+    sections, gradient, error = [], rows[0].gradient, rows[0].error
+    if len(rows) > 1:
+        section, gradient = mean(rows, layers)
+        sections.append(section)
+        error = section.steps[0].quantities[-1]
+    if network.architecture.penalised:
+        section, gradient = penalise(network, layers, gradient, error)
+        sections.append(section)
+    return sections, gradient
 
 
 def mean(rows: list[Row], layers: list[Layer]) -> tuple[Section, list[Quantity]]:
@@ -316,4 +325,4 @@ def derivative(letter: str, parameter: Quantity) -> Derivative:
 def loss_of(network: Network, parameters: Array, X: Array, Y: Array) -> float:
     """The mean loss of the rows in float64, without penalties."""
     architecture = replace(network.architecture, dtype="float64")
-    return levels.LEVELS["python"](architecture).loss(parameters, X, Y)
+    return levels.LEVELS["python"](architecture).loss(parameters.astype(np.float64), X, Y)

@@ -11,8 +11,9 @@ from nnfast.arithmetic.text import written
 
 UNITS = 12  # of a layer; a diagram of more is no help
 CROWDED = 5  # from as many units on both sides the numbers at the edges are left out
-ACROSS, DOWN, RADIUS, MARGIN = 240, 104, 29, 84
-ALONG = [0.28 + 0.05 * k for k in range(8)]  # where a number may stand on its edge
+ACROSS, DOWN, MARGIN = 250, 112, 78
+WIDE, HIGH = 78, 44  # of a unit
+ALONG = [0.3 + 0.05 * k for k in range(8)]  # where a number may stand on its edge
 
 Point = tuple[float, float]
 
@@ -40,7 +41,7 @@ def svg(drawing: Drawing) -> str:
     for k, layer in enumerate(drawing.units):
         kind = "input" if k == 0 else "unit"
         for unit, notes, place in zip(layer, drawing.notes[k], places[k], strict=True):
-            parts += circle(unit, notes, place, kind)
+            parts += box(unit, notes, place, kind)
     return "".join([*parts, "</svg>"])
 
 
@@ -87,15 +88,20 @@ def free(taken: list[Point], start: Point, end: Point) -> Point:
     return max(points, key=room)
 
 
-def circle(unit: Quantity, notes: tuple[Quantity, ...], place: Point, kind: str) -> list[str]:
-    """A unit with its number inside, its name above and the notes below."""
+def box(unit: Quantity, notes: tuple[Quantity, ...], place: Point, kind: str) -> list[str]:
+    """A unit with its number inside, its name above and the notes below, two on a line."""
     x, y = place
-    below = " · ".join(f"{letter_of(note)} {number(note.value)}" for note in notes)
+    texts = [f"{letter_of(note)} {number(note.value)}" for note in notes]
+    lines = [" · ".join(texts[k : k + 2]) for k in range(0, len(texts), 2)]
     return [
-        f'<circle class="{kind}" cx="{x}" cy="{y:g}" r="{RADIUS}"/>',
-        f'<text class="value" x="{x}" y="{y:g}" dy=".35em">{number(unit.value)}</text>',
-        f'<text class="name" x="{x}" y="{y - RADIUS - 7:g}">{escape(written(unit.symbol))}</text>',
-        f'<text class="note" x="{x}" y="{y + RADIUS + 15:g}">{escape(below)}</text>',
+        f'<rect class="{kind}" x="{x - WIDE / 2:g}" y="{y - HIGH / 2:g}" width="{WIDE}" '
+        f'height="{HIGH}" rx="{HIGH / 2:g}"/>',
+        f'<text class="value" x="{x:g}" y="{y:g}" dy=".35em">{number(unit.value)}</text>',
+        f'<text class="name" x="{x:g}" y="{y - HIGH / 2 - 7:g}">{written(unit.symbol)}</text>',
+        *(
+            f'<text class="note" x="{x:g}" y="{y + HIGH / 2 + 15 * k:g}">{line}</text>'
+            for k, line in enumerate(lines, start=1)
+        ),
     ]
 
 
@@ -106,4 +112,4 @@ def letter_of(quantity: Quantity) -> str:
 
 def number(value: float) -> str:
     """A number with a few digits."""
-    return f"{value:.4g}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−")

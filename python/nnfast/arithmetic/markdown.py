@@ -35,7 +35,12 @@ SIGNS = {
     "≤": r" \le ",
     ",": ", ",
 }
-FUNCTIONS = {"Phi": r"\Phi", "pi": r"\pi", "sigmoid": r"\sigma"}
+FUNCTIONS = {
+    "Phi": r"\Phi",
+    "pi": r"\pi",
+    "sigmoid": r"\sigma",
+    "sign": r"\operatorname{sign}",
+}
 
 
 class LatexGlyphs(Glyphs[str]):

@@ -180,7 +180,10 @@ def across(equation: Equation, sides: list[Box], left: int, widths: list[int]) -
 def stacked(equation: Equation, left: int, glyphs: TextGlyphs) -> list[str]:
     """One equation over several lines, which begin with an equals sign."""
     rows: list[Box] = []
-    for k, terms in enumerate(glyphs.right_sides(equation)):
+    sides = glyphs.right_sides(equation)
+    if any(term.width > ROOM - left - 3 for terms in sides for term in terms):
+        sides = glyphs.right_sides(equation, fine=True)
+    for k, terms in enumerate(sides):
         sign = Box((" ← " if equation.assigned and k == 0 else " = ",))
         first, *rest = wrapped(terms, ROOM - left - 3)
         if k > 1 and rows[-1].width + first.width + 3 <= ROOM - left:

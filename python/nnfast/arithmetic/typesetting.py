@@ -86,17 +86,21 @@ class Glyphs(ABC, Generic[T]):
         """What stands for a quantity in a formula."""
         return self.number(quantity.value) if numbers else self.symbol(quantity.symbol)
 
-    def right_sides(self, equation: Equation) -> list[list[T]]:
-        """The formula with symbols, with numbers, and the result, each unless it is repeated."""
+    def right_sides(self, equation: Equation, fine: bool = False) -> list[list[T]]:
+        """The formula with symbols, with numbers, and the result, each unless it is repeated.
+
+        Each is in pieces, between which a line may be broken: the terms of a sum, and where `fine`
+        is set the factors of a product too.
+        """
         sides = [[self.quantity(equation.quantity, True)]]
         if not equation.formula:
             return sides
         tree = parse(equation.formula)
-        with_numbers = _Reader(self, equation, True)
+        with_numbers = _Reader(self, equation, True, fine)
         if not isinstance(with_numbers.branch(tree), ast.Name | ast.Constant):
-            sides.insert(0, with_numbers.terms(tree))
+            sides.insert(0, with_numbers.pieces(with_numbers.branch(tree)))
         if not isinstance(tree, ast.Constant):
-            sides.insert(0, _Reader(self, equation, False).terms(tree))
+            sides.insert(0, _Reader(self, equation, False, fine).pieces(tree))
         return sides
 
 
@@ -127,21 +131,36 @@ def parse(formula: str) -> ast.expr:
 class _Reader(Generic[T]):
     """Reads one formula, with symbols or with numbers.
 
+    fine: whether products are taken to pieces, too.
     first: whether the part that is read begins a formula, so that a minus needs no parentheses.
     """
 
     glyphs: Glyphs[T]
     equation: Equation
     numbers: bool
+    fine: bool = False
     first: bool = True
 
-    def terms(self, node: ast.expr) -> list[T]:
-        """The terms of a sum, each with its sign."""
-        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add | ast.Sub):
+    def pieces(self, node: ast.expr) -> list[T]:
+        """The terms of a sum, each with its sign, or the factors of a product."""
+        if not isinstance(node, ast.BinOp):
             return [self.read(node, SUM)]
-        sign = self.glyphs.sign("+" if isinstance(node.op, ast.Add) else "−")
-        last = self.later.read(node.right, PRODUCT)
-        return [*self.terms(node.left), self.glyphs.row(sign, last)]
+        if isinstance(node.op, ast.Add | ast.Sub):
+            sign = self.glyphs.sign("+" if isinstance(node.op, ast.Add) else "−")
+            return [*self.pieces(node.left), *self.led_by(sign, node.right)]
+        if isinstance(node.op, ast.Mult) and self.fine:
+            bare = isinstance(node.right, ast.Constant) or self.numbers
+            sign = self.glyphs.sign("·" if bare else "times")
+            if self.strength(node.left) >= PRODUCT:
+                return [*self.pieces(node.left), *self.led_by(sign, node.right)]
+        return [self.read(node, SUM)]
+
+    def led_by(self, sign: T, node: ast.expr) -> list[T]:
+        """The pieces of a term or a factor, with the sign before it."""
+        if self.later.strength(node) < PRODUCT:
+            return [self.glyphs.row(sign, self.later.read(node, PRODUCT))]
+        first, *rest = self.later.pieces(node)
+        return [self.glyphs.row(sign, first), *rest]
 
     def read(self, node: ast.expr, least: int) -> T:
         """A part of the formula, in parentheses where it holds together less than `least`."""
@@ -203,7 +222,7 @@ class _Reader(Generic[T]):
     def operation(self, node: ast.BinOp) -> T:
         glyphs = self.glyphs
         if isinstance(node.op, ast.Add | ast.Sub):
-            return glyphs.sum(self.terms(node))
+            return glyphs.sum(replace(self, fine=False).pieces(node))
         if isinstance(node.op, ast.Mult):
             left = self.read(node.left, PRODUCT)
             right = self.later.read(node.right, PRODUCT)

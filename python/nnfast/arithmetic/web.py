@@ -70,7 +70,9 @@ class HtmlGlyphs(Glyphs[str]):
         return f"<mi mathvariant='normal'>{FUNCTIONS.get(name, name)}</mi>"
 
     def parentheses(self, inside: str) -> str:
-        return f"<mrow><mo>(</mo>{inside}<mo>)</mo></mrow>"
+        high = "<mfrac" in inside or "<msu" in inside
+        form = "" if high else " stretchy='false'"
+        return f"<mrow><mo{form}>(</mo>{inside}<mo{form}>)</mo></mrow>"
 
     def fraction(self, top: str, bottom: str) -> str:
         return f"<mfrac><mrow>{top}</mrow><mrow>{bottom}</mrow></mfrac>"
