@@ -131,7 +131,7 @@ def gradient(bias: bool) -> str:
 
 def optimizer(kind: Optimizer, schedule: Schedule | None, epoch: int) -> str:
     first = (type(kind).__doc__ or "").split("\n")[0]
-    text = f"{type(kind).__name__}: {first} The gradient points uphill; the update goes against it."
+    text = f"{first} The gradient points uphill; the update goes against it."
     if schedule is None:
         return text
     return f"{text} The learning rate follows {schedule!r}; this is its value after {epoch} epochs."

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 WIDTH = 80
 INDENT = "  "
 ROOM = WIDTH - 2 * len(INDENT)
-LONG = 52  # what a sum inside a formula may take of a line
+LONG = 57  # what a sum inside a formula may take of a line
 ROUND, SQUARE, BAR = ("(⎛⎜⎝", ")⎞⎟⎠"), ("[⎡⎢⎣", "]⎤⎥⎦"), ("||||", "||||")
 
 BELOW = str.maketrans("0123456789+−max t".replace(" ", ""), "₀₁₂₃₄₅₆₇₈₉₊₋ₘₐₓₜ")
