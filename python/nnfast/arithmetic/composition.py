@@ -263,7 +263,7 @@ def mean(rows: list[Row], layers: list[Layer]) -> tuple[Section, list[Quantity]]
         equations = tuple(map(of, layer.parameters))
         steps.append(Step(f"Mean gradient of {name_of(layer, layers)}", "", equations))
     section = Section("The mean over the rows", sentences.MEAN, tuple(steps))
-    return section, [e.quantity for step in steps[1:] for e in step.equations]
+    return section, [q for step in steps[1:] for q in step.quantities]
 
 
 def penalise(
@@ -272,30 +272,39 @@ def penalise(
     """The penalties on the weights, and the gradient of the loss with them."""
     slopes = iter(gradient)
     penalties, steps = [], []
+    objective = {"e": error}
     for layer, rule in zip(layers, network.architecture.regularization, strict=True):
         rates = {n: Quantity(letter(n), v) for n, v in (("l1", rule.l1), ("l2", rule.l2)) if v}
-        weights = {f"w{k}": w for k, w in enumerate(w for row in layer.W for w in row)}
-        sizes = {
-            "l1": f"l1 * ({' + '.join(f'abs({w})' for w in weights)})",
-            "l2": f"l2 / 2 * ({' + '.join(f'{w}**2' for w in weights)})",
-        }
         if rates:
-            formula = " + ".join(sizes[name] for name in rates)
-            penalties.append(equation(layer.symbol("Ω"), formula, rates | weights))
-        pulls = {"l1": "l1 * sign(w)", "l2": "l2 * w"}
+            penalties += penalty(layer, rates)
+            objective[f"o{layer.number}"] = penalties[-1].quantity
+        pulls = [{"l1": "l1 * sign(w)", "l2": "l2 * w"}[name] for name in rates]
         equations = []
         for k, parameter in enumerate(layer.parameters):
-            own = [pulls[name] for name in rates] if k < len(weights) else []
+            own = pulls if k < len(layer.parameters) - len(layer.b) else []
             terms = {"g": next(slopes), "w": parameter, **rates}
             symbol = derivative("J", parameter)
             equations.append(equation(symbol, " + ".join(["g", *own]), terms))
         title = f"Gradient with penalties, {name_of(layer, layers)}"
         steps.append(Step(title, sentences.PENALTY_GRADIENT, tuple(equations)))
-    terms = {"e": error} | {f"o{k}": e.quantity for k, e in enumerate(penalties)}
-    penalties.append(equation(Symbol("J"), " + ".join(terms), terms))
+    penalties.append(equation(Symbol("J"), " + ".join(objective), objective))
     first = Step("Penalties", sentences.PENALTY, tuple(penalties))
     section = Section("Penalties on the weights", "", (first, *steps))
-    return section, [e.quantity for step in steps for e in step.equations]
+    return section, [q for step in steps for q in step.quantities]
+
+
+def penalty(layer: Layer, rates: dict[str, Quantity]) -> list[Equation]:
+    """Ω = λ₁ A + λ₂/2 Q with A = Σ |w| and Q = Σ w², or the one of them that counts."""
+    weights = {f"w{k}": w for k, w in enumerate(w for row in layer.W for w in row)}
+    forms = {"l1": ("A", "abs({})", "l1 * A"), "l2": ("Q", "{}**2", "l2 / 2 * Q")}
+    result, parts, terms = [], [], dict(rates)
+    for name in rates:
+        total, form, part = forms[name]
+        formula = " + ".join(form.format(weight) for weight in weights)
+        result.append(equation(layer.symbol(total), formula, weights))
+        terms[total] = result[-1].quantity
+        parts.append(part)
+    return [*result, equation(layer.symbol("Ω"), " + ".join(parts), terms)]
 
 
 def end(network: Network, parameters: Array, before: float, after: float, rows: int) -> Section:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from html import escape
 
 from nnfast.arithmetic.quantities import Drawing, Quantity, Symbol
-from nnfast.arithmetic.text import written
 
 UNITS = 12  # of a layer; a diagram of more is no help
 CROWDED = 5  # from as many units on both sides the numbers at the edges are left out
@@ -97,7 +96,7 @@ def box(unit: Quantity, notes: tuple[Quantity, ...], place: Point, kind: str) ->
         f'<rect class="{kind}" x="{x - WIDE / 2:g}" y="{y - HIGH / 2:g}" width="{WIDE}" '
         f'height="{HIGH}" rx="{HIGH / 2:g}"/>',
         f'<text class="value" x="{x:g}" y="{y:g}" dy=".35em">{number(unit.value)}</text>',
-        f'<text class="name" x="{x:g}" y="{y - HIGH / 2 - 7:g}">{written(unit.symbol)}</text>',
+        f'<text class="name" x="{x:g}" y="{y - HIGH / 2 - 7:g}">{unit.symbol}</text>',
         *(
             f'<text class="note" x="{x:g}" y="{y + HIGH / 2 + 15 * k:g}">{line}</text>'
             for k, line in enumerate(lines, start=1)

@@ -57,8 +57,7 @@ class LatexGlyphs(Glyphs[str]):
             top, bottom = self.symbol(symbol.top), self.symbol(symbol.bottom)
             return rf"\frac{{\partial {top}}}{{\partial {bottom}}}"
         above = "" if symbol.layer is None else f"^{{({symbol.layer})}}"
-        apart = "," if any(isinstance(i, int) and i > 9 for i in symbol.index) else ""
-        below = apart.join(r"\max" if i == "max" else str(i) for i in symbol.index)
+        below = symbol.below.replace("max", r"\max")
         name = symbol.letter if len(symbol.letter) == 1 else rf"\mathrm{{{symbol.letter}}}"
         return GREEK.get(symbol.letter, name) + above + (f"_{{{below}}}" if below else "")
 

@@ -80,26 +80,17 @@ class Row:
             outputs, a = self._activate(layer, z)
             self.sums.append(z)
             self.outputs.append(a)
-            steps += [
-                Step(
-                    f"Sums of {name_of(layer, self.layers)}",
-                    sentences.sums(layer.number),
-                    tuple(sums),
-                ),
-                Step(
-                    f"Activations of {name_of(layer, self.layers)}: {layer.activation}",
-                    sentences.activation(layer.activation),
-                    tuple(outputs),
-                ),
-            ]
+            place, why = name_of(layer, self.layers), sentences.activation(layer.activation)
+            title = f"Activations of {place}: {layer.activation}"
+            steps.append(Step(f"Sums of {place}", sentences.sums(layer.number), tuple(sums)))
+            steps.append(Step(title, why, tuple(outputs)))
         return steps
 
     def _sum(self, layer: Layer, j: int) -> Equation:
         """z = x₁ w₁ + x₂ w₂ + ... + b."""
         x = self.outputs[-1]
-        terms = {f"x{i}": v for i, v in enumerate(x)} | {
-            f"w{i}": row[j] for i, row in enumerate(layer.W)
-        }
+        terms = {f"x{i}": v for i, v in enumerate(x)}
+        terms |= {f"w{i}": row[j] for i, row in enumerate(layer.W)}
         formula = " + ".join(f"x{i} * w{i}" for i in range(len(x)))
         if layer.b:
             terms["b"] = layer.b[j]
@@ -143,9 +134,8 @@ class Row:
             if loss.mean:
                 formula = f"({formula}) / {len(outputs)}"
             equations.append(equation(self.E, formula, terms))
-        return Step(
-            f"Loss: {self.loss_name}", sentences.loss(self.loss_name, single), tuple(equations)
-        )
+        why = sentences.loss(self.loss_name, single)
+        return Step(f"Loss: {self.loss_name}", why, tuple(equations))
 
     def _last(self) -> list[dict[str, Quantity]]:
         """z, a and y of every output."""
@@ -268,7 +258,7 @@ class Row:
         for v, row in zip(x, layer.W, strict=True):
             for d, w in zip(delta, row, strict=True):
                 result.append(equation(self.by(w), "x * d", {"x": v, "d": d}))
-        for d, b in zip(delta, layer.b, strict=bool(layer.b)):
+        for d, b in zip(delta, layer.b, strict=False):  # there may be no b
             result.append(equation(self.by(b), "d", {"d": d}))
         title = f"Gradient of {name_of(layer, self.layers)}"
         return Step(title, sentences.gradient(bool(layer.b)), tuple(result))

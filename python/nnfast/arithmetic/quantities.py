@@ -12,6 +12,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+BELOW = str.maketrans("0123456789+maxt", "₀₁₂₃₄₅₆₇₈₉₊ₘₐₓₜ")
+ABOVE = str.maketrans("0123456789−()t", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁽⁾ᵗ")
+
 
 @dataclass(frozen=True)
 class Symbol:
@@ -21,6 +24,16 @@ class Symbol:
     layer: int | None = None
     index: tuple[int | str, ...] = ()
 
+    @property
+    def below(self) -> str:
+        """The indices, with commas between them where one has two digits."""
+        apart = "," if any(isinstance(i, int) and i > 9 for i in self.index) else ""
+        return apart.join(map(str, self.index))
+
+    def __str__(self) -> str:
+        above = "" if self.layer is None else f"({self.layer})".translate(ABOVE)
+        return self.letter + above + self.below.translate(BELOW)
+
 
 @dataclass(frozen=True)
 class Derivative:
@@ -28,6 +41,9 @@ class Derivative:
 
     top: Symbol
     bottom: Symbol
+
+    def __str__(self) -> str:
+        return f"∂{self.top}/∂{self.bottom}"
 
 
 @dataclass(frozen=True)

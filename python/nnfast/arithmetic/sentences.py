@@ -16,17 +16,14 @@ BACKWARD = (
     "From the loss back to the weights, by the chain rule: how the loss depends on one layer "
     "follows from how it depends on the next one."
 )
-SCALING = (
-    "The network has a scaler in front: each input is shifted and divided, so that all of them are "
-    "of one size."
-)
 MEAN = (
     "The loss of a batch is the mean over its rows, and so is its gradient: the update answers all "
     "of them at once."
 )
 PENALTY = (
-    "Penalties hold the weights small: λ₁ times their absolute values and half λ₂ times their "
-    "squares are added to the loss; the sum J is what training lowers. Biases are left alone."
+    "Penalties hold the weights small: Ω, made of λ₁ and the sum A of their absolute values, and "
+    "of λ₂ and the sum Q of their squares, is added to the loss, and J is what training lowers. "
+    "Biases are left alone."
 )
 PENALTY_GRADIENT = (
     "The penalties pull every weight towards zero: λ₁ by the same amount always, λ₂ in proportion "

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from nnfast.arithmetic.boxes import Box, beside, braced, columns, over, pad, stretched, widen
-from nnfast.arithmetic.quantities import Derivative, Equation, Matrix, Step, Symbol
+from nnfast.arithmetic.quantities import ABOVE, Derivative, Equation, Matrix, Step, Symbol
 from nnfast.arithmetic.typesetting import Glyphs
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ ROOM = WIDTH - 2 * len(INDENT)
 LONG = 57  # what a sum inside a formula may take of a line
 ROUND, SQUARE, BAR = ("(⎛⎜⎝", ")⎞⎟⎠"), ("[⎡⎢⎣", "]⎤⎥⎦"), ("||||", "||||")
 
-BELOW = str.maketrans("0123456789+−max t".replace(" ", ""), "₀₁₂₃₄₅₆₇₈₉₊₋ₘₐₓₜ")
-ABOVE = str.maketrans("0123456789+−()nt", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿᵗ")
 SIGNS = {"times": " ", "neg": "−", ",": ", "}
 NAMES = {"Phi": "Φ", "pi": "π", "sigmoid": "σ"}
 
@@ -42,7 +40,7 @@ class TextGlyphs(Glyphs[Box]):
         return Box((SIGNS.get(text, f" {text} "),))
 
     def symbol(self, symbol: Symbol | Derivative) -> Box:
-        return Box((written(symbol),))
+        return Box((str(symbol),))
 
     def decimal(self, mantissa: str, exponent: int | None) -> Box:
         if exponent is None:
@@ -85,15 +83,6 @@ class TextGlyphs(Glyphs[Box]):
         return braced(rows)
 
 
-def written(symbol: Symbol | Derivative) -> str:
-    """A symbol with its layer above and its indices below."""
-    if isinstance(symbol, Derivative):
-        return f"∂{written(symbol.top)}/∂{written(symbol.bottom)}"
-    above = "" if symbol.layer is None else f"({symbol.layer})".translate(ABOVE)
-    apart = "," if any(isinstance(i, int) and i > 9 for i in symbol.index) else ""
-    return symbol.letter + above + apart.join(str(i).translate(BELOW) for i in symbol.index)
-
-
 def render(walkthrough: Walkthrough) -> str:
     """The text."""
     glyphs = TextGlyphs(walkthrough.digits)
@@ -122,7 +111,7 @@ def blocks(step: Step, glyphs: TextGlyphs) -> list[list[str]]:
 
 
 def equals(equation: Equation, glyphs: TextGlyphs) -> str:
-    return f"{written(equation.symbol)} = {glyphs.number(equation.result).lines[0]}"
+    return f"{equation.symbol} = {glyphs.number(equation.result).lines[0]}"
 
 
 def flow(texts: list[str]) -> list[str]:
@@ -135,7 +124,7 @@ def flow(texts: list[str]) -> list[str]:
 
 def aligned(equations: list[Equation], glyphs: TextGlyphs) -> list[list[str]]:
     """Equations with their equals signs below each other, on one line each where they fit."""
-    left = max(columns(written(e.symbol)) for e in equations)
+    left = max(columns(str(e.symbol)) for e in equations)
     result: list[list[str]] = []
     for _, run in groupby(equations, key=kind):
         result += of_one_kind(list(run), left, glyphs)
@@ -166,7 +155,7 @@ def of_one_kind(equations: list[Equation], left: int, glyphs: TextGlyphs) -> lis
 
 def across(equation: Equation, sides: list[Box], left: int, widths: list[int]) -> list[str]:
     """One equation on one line, its result in the last column."""
-    parts = [Box((pad(written(equation.symbol), left),))]
+    parts = [Box((pad(str(equation.symbol), left),))]
     for k, width in enumerate(widths):
         last = k == len(widths) - 1
         if last or k < len(sides) - 1:
@@ -190,7 +179,7 @@ def stacked(equation: Equation, left: int, glyphs: TextGlyphs) -> list[str]:
             rows[-1] = beside(rows[-1], sign, first)
         else:
             rows += [beside(sign, first), *(beside(Box(("   ",)), row) for row in rest)]
-    start = Box((pad(written(equation.symbol), left),))
+    start = Box((pad(str(equation.symbol), left),))
     lines: list[str] = []
     for k, row in enumerate(rows):
         gap = [""] if k and row.base and rows[k - 1].below else []
@@ -212,7 +201,7 @@ def wrapped(terms: list[Box], room: int) -> list[Box]:
 def pieces(matrix: Matrix, glyphs: TextGlyphs) -> list[list[str]]:
     """A matrix in brackets; a wide one in several pieces."""
     cells = [column([glyphs.number(v).lines[0] for v in c]) for c in zip(*matrix.rows, strict=True)]
-    name = written(matrix.symbol)
+    name = str(matrix.symbol)
     groups: list[list[list[str]]] = [[]]
     for cell in cells:
         if sum(columns(c[0]) + 2 for c in [*groups[-1], cell]) > ROOM - columns(name) - 5:

@@ -148,12 +148,10 @@ class _Reader(Generic[T]):
         if isinstance(node.op, ast.Add | ast.Sub):
             sign = self.glyphs.sign("+" if isinstance(node.op, ast.Add) else "−")
             return [*self.pieces(node.left), *self.led_by(sign, node.right)]
-        if isinstance(node.op, ast.Mult) and self.fine:
-            bare = isinstance(node.right, ast.Constant) or self.numbers
-            sign = self.glyphs.sign("·" if bare else "times")
-            if self.strength(node.left) >= PRODUCT:
-                return [*self.pieces(node.left), *self.led_by(sign, node.right)]
-        return [self.read(node, SUM)]
+        whole = not self.fine or self.strength(node.left) < PRODUCT
+        if whole or not isinstance(node.op, ast.Mult):
+            return [self.read(node, SUM)]
+        return [*self.pieces(node.left), *self.led_by(self.times(node), node.right)]
 
     def led_by(self, sign: T, node: ast.expr) -> list[T]:
         """The pieces of a term or a factor, with the sign before it."""
@@ -226,12 +224,16 @@ class _Reader(Generic[T]):
         if isinstance(node.op, ast.Mult):
             left = self.read(node.left, PRODUCT)
             right = self.later.read(node.right, PRODUCT)
-            bare = isinstance(node.right, ast.Constant) or self.numbers
-            return glyphs.row(left, glyphs.sign("·" if bare else "times"), right)
+            return glyphs.row(left, self.times(node), right)
         alone = replace(self, first=True)
         if isinstance(node.op, ast.Div):
             return glyphs.fraction(alone.read(node.left, SUM), alone.read(node.right, SUM))
         return glyphs.power(self.later.read(node.left, ATOM), alone.read(node.right, SUM))
+
+    def times(self, node: ast.BinOp) -> T:
+        """Between numbers there is a point, between symbols nothing."""
+        bare = isinstance(node.right, ast.Constant) or self.numbers
+        return self.glyphs.sign("·" if bare else "times")
 
     def call(self, node: ast.Call) -> T:
         assert isinstance(node.func, ast.Name)
@@ -264,7 +266,7 @@ class _Reader(Generic[T]):
         return self.glyphs.cases(cases)
 
     def branch(self, node: ast.expr) -> ast.expr:
-        """Of cases the one that the numbers belong to."""
+        """Of cases the one that the numbers belong to; anything else as it is."""
         while isinstance(node, ast.IfExp):
             holds = evaluate(ast.unparse(node.test), self.equation.numbers)
             node = node.body if holds else node.orelse

@@ -102,8 +102,4 @@ class Update:
         place = name_of(layer, layers)
         if len(self.statements) == 1:
             return [Step(f"New parameters of {place}", "", tuple(e for (e,) in equations))]
-        steps = []
-        for k, own in enumerate(equations):
-            title = f"New parameters of {place}: {k + 1} of {len(equations)}"
-            steps.append(Step(title, "", tuple(own)))
-        return steps
+        return [Step(f"New {own[-1].symbol}", "", tuple(own)) for own in equations]

@@ -43,8 +43,7 @@ class HtmlGlyphs(Glyphs[str]):
             top, bottom = self.symbol(symbol.top), self.symbol(symbol.bottom)
             return f"<mfrac><mrow><mo>∂</mo>{top}</mrow><mrow><mo>∂</mo>{bottom}</mrow></mfrac>"
         name = f"<mi>{symbol.letter}</mi>"
-        apart = "," if any(isinstance(i, int) and i > 9 for i in symbol.index) else ""
-        below = f"<mn>{apart.join(map(str, symbol.index))}</mn>"
+        below = f"<mn>{symbol.below}</mn>"
         if symbol.layer is None:
             return f"<msub>{name}{below}</msub>" if symbol.index else name
         above = f"<mn>({symbol.layer})</mn>"
@@ -149,7 +148,7 @@ def block(step: Step, glyphs: HtmlGlyphs) -> str:
         [
             f"<section><h3>{escape(step.title)}</h3>{paragraph(step.explanation)}",
             f"<div class='given'>{' '.join(given + matrices)}</div>" if given + matrices else "",
-            f"<table>{''.join(rows)}</table>" if rows else "",
+            f"<div class='wide'><table>{''.join(rows)}</table></div>" if rows else "",
             "</section>",
         ]
     )
