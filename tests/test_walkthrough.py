@@ -291,6 +291,42 @@ def test_penalty_of_one_layer():
     np.testing.assert_allclose(w.gradient, net.loss_and_gradient([[1.0, 2.0]], [1.0])[1], **CLOSE)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize(
+    "scalers",
+    [
+        {"input_scaler": "standard"},
+        {"output_scaler": "standard"},
+        {"input_scaler": "minmax", "output_scaler": "standard"},
+    ],
+)
+def test_scaled_inputs_and_targets(scalers, count):
+    net = network("tanh", "linear", "mean_squared_error", **scalers)
+    X, y = rows("mean_squared_error", count=8)
+    X, y = 3 + 2 * X, 5 - 3 * y
+    net.fit(X, y, optimizer=nn.SGD(0.1))
+    w = nn.walkthrough(net, X[:count], y[:count])
+    text = str(w)
+    assert ("shiftᵣ₁" in text) == (net.input_scaler is not None)
+    assert ("shiftₜ₁" in text) == (net.output_scaler is not None)
+    loss, gradient = net.loss_and_gradient(X[:count], y[:count])
+    assert w.loss == pytest.approx(loss, rel=1e-9)
+    np.testing.assert_allclose(w.gradient, gradient, **CLOSE)
+    net.fit(X[:count], y[:count])
+    np.testing.assert_allclose(w.parameters, net.parameters, **CLOSE)
+
+
+def test_scalers_that_are_not_fitted_are_refused():
+    net = nn.Network([2, 1], input_scaler="standard")
+    with pytest.raises(ValueError, match="not fitted"):
+        nn.walkthrough(net, [1, 2], [1])
+
+
+def test_labels_that_the_network_knows():
+    net = nn.Network([2, nn.Dense(3, "softmax")], classes=["a", "b", "c"], dtype="float64", seed=0)
+    assert str(nn.walkthrough(net, [1, 2], "b")) == str(nn.walkthrough(net, [1, 2], [0, 1, 0]))
+
+
 # ---- all kinds of networks ----------------------------------------------------------------------
 
 

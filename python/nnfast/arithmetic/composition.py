@@ -31,6 +31,7 @@ from nnfast.levels.contract import Array, DivergenceError, TrainingState
 
 if TYPE_CHECKING:
     from nnfast.network import Network
+    from nnfast.scaling import Scaler
 
 PARAMETERS, ROWS = 200, 16  # more of them nobody reads
 
@@ -39,15 +40,16 @@ def compose(network: Network, x: Any, y: Any, optimizer: Any, digits: Any) -> Wa
     """Read the arguments of `nnfast.walkthrough`, and write one update out."""
     digits = validation.whole_number("digits", digits)
     require_small(network)
-    X, Y = read_rows(network, x, y)
+    data = read_rows(network, x, y)
     chosen, state, schedule = read_optimizer(network, optimizer)
     layers = read_layers(network)
-    rows = [read_row(network, layers, X, Y, r) for r in range(len(X))]
+    labels = range(1, len(data) + 1) if len(data) > 1 else [None]
+    rows = [Row(layers, network.loss, *own, label) for own, label in zip(data, labels, strict=True)]
     losses, gradient = of_gradient(network, layers, rows)
     slots = state.slots.T.astype(np.float64).tolist()
     update = Update(layers, gradient, slots, chosen, state.step + 1)
     parameters = np.array(update.parameters)
-    before, after = (loss_of(network, p, X, Y) for p in (network.parameters, parameters))
+    before, after = (loss_of(network, rows, p) for p in (network.parameters, parameters))
     if not np.isfinite([*parameters, before, after]).all():
         raise DivergenceError("a number of this update is too large for a float.", [])
     why = sentences.optimizer(chosen, schedule, state.epoch)
@@ -97,18 +99,42 @@ def require_small(network: Network) -> None:
         )
 
 
-def read_rows(network: Network, x: Any, y: Any) -> tuple[Array, Array]:
-    """X (n, inputs) and Y (n, outputs); one row may come without the outer brackets."""
+def read_rows(network: Network, x: Any, y: Any) -> list[tuple[list[Equation], list[Equation]]]:
+    """Inputs and targets of every row; one row may come without the outer brackets."""
     if np.ndim(x) == 1:
-        x, y = [x], [y]
-    X = validation.inputs(x, network.architecture)
+        x, y = np.asarray(x)[None], [y]
+    network.door.inputs(x)  # refuses what the scaler cannot take
+    X = network.door.raw_inputs(x)
     if len(X) > ROWS:
         raise ValueError(
             f"X has {len(X):,} rows; a walkthrough writes every one of them out, and takes up to "
             f"{ROWS}. Give it a part of them, such as X[:4]."
         )
-    Y = validation.targets(y, len(X), network.architecture)
-    return X.astype(np.float64), Y.astype(np.float64)
+    network.door.targets(y, len(X))
+    Y = network.door.raw_targets(y, len(X))
+    return [
+        (
+            scaled("x", "r", own, network.input_scaler),
+            scaled("y", "t", target, network.output_scaler),
+        )
+        for own, target in zip(X.tolist(), Y.tolist(), strict=True)
+    ]
+
+
+def scaled(name: str, raw_name: str, values: list[float], scaler: Scaler | None) -> list[Equation]:
+    """The numbers of a row as the network takes them, from those that are given."""
+    if scaler is None:
+        return [Equation(Quantity(Symbol(name, index=(i,)), v)) for i, v in enumerate(values, 1)]
+    result = []
+    columns = zip(values, scaler.shift.tolist(), scaler.scale.tolist(), strict=True)
+    for i, (value, shift, scale) in enumerate(columns, start=1):
+        terms = {
+            "raw": Quantity(Symbol(raw_name, index=(i,)), float(value)),
+            "shift": Quantity(Symbol("shift", index=(raw_name, i)), shift),
+            "scale": Quantity(Symbol("scale", index=(raw_name, i)), scale),
+        }
+        result.append(equation(Symbol(name, index=(i,)), "(raw - shift) / scale", terms))
+    return result
 
 
 def read_optimizer(
@@ -151,15 +177,6 @@ def read_layers(network: Network) -> list[Layer]:
     return layers
 
 
-def read_row(network: Network, layers: list[Layer], X: Array, Y: Array, r: int) -> Row:
-    """One row of the data on its ways."""
-    x, y = (
-        [Quantity(Symbol(name, index=(i,)), v) for i, v in enumerate(values.tolist(), start=1)]
-        for name, values in (("x", X[r]), ("y", Y[r]))
-    )
-    return Row(layers, network.loss, x, y, r + 1 if len(X) > 1 else None)
-
-
 # ---- the sections -------------------------------------------------------------------------------
 
 
@@ -197,15 +214,11 @@ def start(network: Network, layers: list[Layer]) -> Section:
 def of_row(row: Row, layers: list[Layer], count: int) -> list[Section]:
     """Forward, loss and back."""
     place = f", row {row.label} of {count}" if count > 1 else ""
-    given = Step("Inputs and targets", "", tuple(map(Equation, [*row.outputs[0], *row.y])))
+    steps, back = (row.first_step, *row.forward_steps), tuple(row.backward_steps)
     return [
-        Section(
-            f"Forward pass{place}", sentences.FORWARD, (given, *row.forward_steps), forward(row)
-        ),
+        Section(f"Forward pass{place}", sentences.FORWARD, steps, forward(row)),
         Section(f"Loss{place}", "", (row.loss_step,)),
-        Section(
-            f"Backward pass{place}", sentences.BACKWARD, tuple(row.backward_steps), backward(row)
-        ),
+        Section(f"Backward pass{place}", sentences.BACKWARD, back, backward(row)),
     ]
 
 
@@ -331,7 +344,11 @@ def derivative(letter: str, parameter: Quantity) -> Derivative:
     return Derivative(Symbol(letter), parameter.symbol)
 
 
-def loss_of(network: Network, parameters: Array, X: Array, Y: Array) -> float:
+def loss_of(network: Network, rows: list[Row], parameters: Array) -> float:
     """The mean loss of the rows in float64, without penalties."""
-    architecture = replace(network.architecture, dtype="float64")
-    return levels.LEVELS["python"](architecture).loss(parameters.astype(np.float64), X, Y)
+    level = levels.LEVELS["python"](replace(network.architecture, dtype="float64"))
+    X, Y = (
+        np.array([[q.value for q in quantities] for quantities in data])
+        for data in ([row.outputs[0] for row in rows], [row.y for row in rows])
+    )
+    return level.loss(parameters.astype(np.float64), X, Y)

@@ -51,17 +51,25 @@ class Row:
     sums, outputs, deltas: z, a and δ of every layer; outputs begin with the inputs.
     error: the loss of the row.
     gradient: ∂E/∂p of every parameter, in the order of the flat array.
-    forward_steps, loss_step, backward_steps: how they come about.
+    first_step, forward_steps, loss_step, backward_steps: how they come about.
     """
 
     def __init__(
-        self, layers: list[Layer], loss: str, x: Quantities, y: Quantities, label: int | None
+        self,
+        layers: list[Layer],
+        loss: str,
+        inputs: list[Equation],
+        targets: list[Equation],
+        label: int | None,
     ) -> None:
-        self.layers, self.loss_name = layers, loss
-        self.label, self.y = label, y
+        self.layers, self.loss_name, self.label = layers, loss, label
+        raw = tuple(Equation(e.terms["raw"]) for e in (*inputs, *targets) if e.formula)
+        why = sentences.SCALING if raw else ""
+        self.first_step = Step("Inputs and targets", why, (*raw, *inputs, *targets))
+        self.y = [e.quantity for e in targets]
         self.E = Symbol("E", index=() if label is None else (label,))
         self.sums: list[Quantities] = []
-        self.outputs: list[Quantities] = [x]
+        self.outputs: list[Quantities] = [[e.quantity for e in inputs]]
         self.deltas: list[Quantities] = []
         self.gradient: Quantities = []
         self.forward_steps = self._forward()

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-BELOW = str.maketrans("0123456789+maxt", "₀₁₂₃₄₅₆₇₈₉₊ₘₐₓₜ")
+BELOW = str.maketrans("0123456789+amrtx", "₀₁₂₃₄₅₆₇₈₉₊ₐₘᵣₜₓ")
 ABOVE = str.maketrans("0123456789−()t", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁽⁾ᵗ")
 
 

@@ -16,6 +16,10 @@ BACKWARD = (
     "From the loss back to the weights, by the chain rule: how the loss depends on one layer "
     "follows from how it depends on the next one."
 )
+SCALING = (
+    "The network has scalers, which bring all numbers to one size before it learns from them: the "
+    "inputs r to x, the targets t to y. The loss is that of the scaled numbers."
+)
 MEAN = (
     "The loss of a batch is the mean over its rows, and so is its gradient: the update answers all "
     "of them at once."

@@ -26,7 +26,7 @@ SIGNS = {"times": "<mspace width='.2em'/>", "neg": "<mo form='prefix'>−</mo>"}
 SPACE = "<mspace width='.25em'/>"
 FUNCTIONS = {"Phi": "Φ", "pi": "π", "sigmoid": "σ"}
 # what the colours tell apart
-KINDS = {"x": "a", "a": "a", "w": "w", "b": "w", "δ": "d", "y": "y"}
+KINDS = {"r": "a", "x": "a", "a": "a", "w": "w", "b": "w", "δ": "d", "y": "y"}
 
 
 class HtmlGlyphs(Glyphs[str]):
