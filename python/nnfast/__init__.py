@@ -2,6 +2,7 @@
 
 from nnfast import datasets, levels, metrics
 from nnfast._core import __version__
+from nnfast.arithmetic import walkthrough
 from nnfast.callbacks import (
     Callback,
     CSVLogger,
@@ -100,4 +101,5 @@ __all__ = [
     "load",
     "metrics",
     "set_num_threads",
+    "walkthrough",
 ]

@@ -28,6 +28,8 @@ class Loss:
     `threshold` counts as a yes.
     `curvature` is the expected `d² value / da²` of a loss that is a negative log-likelihood, for
     Gauss-Newton methods.
+    `formula` and `delta_formula` are `value` and `delta` as a textbook sets them, for people:
+    Python expressions of z, a and y.
     """
 
     value: Callable[[Number, Number, Number, Any], Number]  # value(z, a, y, xp)
@@ -40,6 +42,8 @@ class Loss:
     signs: bool = False
     threshold: float = 0.5
     curvature: Callable[[Number], Number] | None = None
+    formula: str = ""
+    delta_formula: str = ""
 
 
 HUBER_DELTA = 1.0
@@ -62,11 +66,15 @@ LOSSES: dict[str, Loss] = {
         lambda z, a, y, xp: 2 * (a - y),
         mean=True,
         curvature=lambda a: 2 + 0 * a,
+        formula="(a - y)**2",
+        delta_formula="2 * (a - y)",
     ),
     "quadratic": Loss(
         lambda z, a, y, xp: 0.5 * (a - y) * (a - y),
         lambda z, a, y, xp: a - y,
         curvature=lambda a: 1 + 0 * a,
+        formula="(a - y)**2 / 2",
+        delta_formula="a - y",
     ),
     # -y log a - (1 - y) log(1 - a) with a = sigmoid(z): max(z, 0) - z y + log(1 + e^-|z|)
     "binary_cross_entropy": Loss(
@@ -75,6 +83,8 @@ LOSSES: dict[str, Loss] = {
         paired="sigmoid",
         targets="unit",
         curvature=lambda a: 1 / (a * (1 - a)),
+        formula="-y * log(a) - (1 - y) * log(1 - a)",
+        delta_formula="a - y",
     ),
     # -y log a, where the normalised z is log a
     "cross_entropy": Loss(
@@ -83,6 +93,8 @@ LOSSES: dict[str, Loss] = {
         paired="softmax",
         targets="distribution",
         curvature=lambda a: 1 / a,
+        formula="-y * log(a)",
+        delta_formula="a - y",
     ),
     # the perceptron criterion (Rosenblatt 1958): |z| where the output is wrong
     "perceptron": Loss(
@@ -90,22 +102,30 @@ LOSSES: dict[str, Loss] = {
         lambda z, a, y, xp: a - y,
         paired="step",
         targets="binary",
+        formula="(a - y) * z",
+        delta_formula="a - y",
     ),
     "mean_absolute_error": Loss(
         lambda z, a, y, xp: abs(a - y),
         lambda z, a, y, xp: where(a > y, 1.0, where(a < y, -1.0, a - y)),
         mean=True,
+        formula="abs(a - y)",
+        delta_formula="1 if a > y else -1 if a < y else 0",
     ),
     # Huber 1964
     "huber": Loss(
         lambda z, a, y, xp: _huber(abs(a - y)),
         lambda z, a, y, xp: clip(a - y, -HUBER_DELTA, HUBER_DELTA),
         mean=True,
+        formula="(a - y)**2 / 2 if abs(a - y) <= 1 else abs(a - y) - 1 / 2",
+        delta_formula="max(-1, min(1, a - y))",
     ),
     "log_cosh": Loss(
         lambda z, a, y, xp: _log_cosh(abs(a - y), xp),
         lambda z, a, y, xp: xp.tanh(a - y),
         mean=True,
+        formula="log(cosh(a - y))",
+        delta_formula="tanh(a - y)",
     ),
     # -log of the Poisson distribution with mean a, less log y!, which depends on no parameter
     "poisson": Loss(
@@ -113,6 +133,8 @@ LOSSES: dict[str, Loss] = {
         lambda z, a, y, xp: 1 - y / (a + POISSON_EPSILON),
         outputs=("exponential", "softplus", "relu", "sigmoid", "hard_sigmoid", "softmax"),
         targets="positive",
+        formula=f"a - y * log(a + {POISSON_EPSILON})",
+        delta_formula=f"1 - y / (a + {POISSON_EPSILON})",
     ),
     # Cortes & Vapnik 1995: the distance to the right side of the margin, which is 1 for y = 1 and
     # -1 for y = 0
@@ -124,6 +146,8 @@ LOSSES: dict[str, Loss] = {
         targets="binary",
         signs=True,
         threshold=0.0,
+        formula="max(0, 1 - (2 * y - 1) * a)",
+        delta_formula="1 - 2 * y if (2 * y - 1) * a < 1 else 0",
     ),
     # Lin et al. 2017, gamma = 2: -y (1 - a)² log a, where the normalised z is log a
     "categorical_focal": Loss(
@@ -132,6 +156,8 @@ LOSSES: dict[str, Loss] = {
         paired="softmax",
         logarithmic=True,
         targets="distribution",
+        formula="-y * (1 - a)**2 * log(a)",
+        delta_formula="y * (1 - a) * (2 * a * log(a) - (1 - a))",
     ),
 }
 

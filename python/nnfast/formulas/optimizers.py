@@ -1,4 +1,9 @@
-"""Optimizers that step after every batch, each written once; see `nnfast.formulas`."""
+"""Optimizers that step after every batch, each written once; see `nnfast.formulas`.
+
+`update` computes; `formula` is the same as a textbook sets it, for people: Python assignments with
+the parameter p, its gradient g, the number t of the update, the fields, and the slots, which are
+what is read before it is assigned, in their order.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +57,15 @@ class SGD:
         """Numbers of state kept per parameter: the velocity v."""
         return 1 if self.momentum else 0
 
+    @property
+    def formula(self) -> str:
+        """The update as a textbook sets it; see the head of this file."""
+        if not self.momentum:
+            return "p = p - learning_rate * g"
+        if self.nesterov:
+            return "v = momentum * v - learning_rate * g; p = p + momentum * v - learning_rate * g"
+        return "v = momentum * v - learning_rate * g; p = p + v"
+
     def update(
         self, p: Number, g: Number, state: tuple[Number, ...], step: int, xp: Any
     ) -> tuple[Number, ...]:
@@ -88,6 +102,11 @@ class Adagrad:
     def slots(self) -> int:
         """Numbers of state kept per parameter: the sum s."""
         return 1
+
+    @property
+    def formula(self) -> str:
+        """The update as a textbook sets it; see the head of this file."""
+        return "s = s + g**2; p = p - learning_rate * g / (sqrt(s) + epsilon)"
 
     def update(
         self, p: Number, g: Number, state: tuple[Number, ...], step: int, xp: Any
@@ -130,6 +149,14 @@ class RMSprop:
     def slots(self) -> int:
         """Numbers of state kept per parameter: the moment v, and u with momentum."""
         return 2 if self.momentum else 1
+
+    @property
+    def formula(self) -> str:
+        """The update as a textbook sets it; see the head of this file."""
+        moment = "v = rho * v + (1 - rho) * g**2; d = g / (sqrt(v) + epsilon); "
+        if not self.momentum:
+            return moment + "p = p - learning_rate * d"
+        return moment + "u = momentum * u + d; p = p - learning_rate * u"
 
     def update(
         self, p: Number, g: Number, state: tuple[Number, ...], step: int, xp: Any
@@ -179,6 +206,17 @@ class Adam:
         """Numbers of state kept per parameter: the moments m and v, and the largest v."""
         return 3 if self.amsgrad else 2
 
+    @property
+    def formula(self) -> str:
+        """The update as a textbook sets it; see the head of this file."""
+        largest = "v_max = max(v_max, v); " if self.amsgrad else ""
+        return (
+            "m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g**2; "
+            f"m_hat = m / (1 - beta1**t); {largest}"
+            f"v_hat = {'v_max' if self.amsgrad else 'v'} / (1 - beta2**t); "
+            "p = p - learning_rate * m_hat / (sqrt(v_hat) + epsilon)"
+        )
+
     def update(
         self, p: Number, g: Number, state: tuple[Number, ...], step: int, xp: Any
     ) -> tuple[Number, ...]:
@@ -212,6 +250,11 @@ class AdamW(Adam):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_not_negative(self, "weight_decay")
+
+    @property
+    def formula(self) -> str:
+        """The update as a textbook sets it; see the head of this file."""
+        return f"p = (1 - learning_rate * weight_decay) * p; {super().formula}"
 
     def update(
         self, p: Number, g: Number, state: tuple[Number, ...], step: int, xp: Any
@@ -255,6 +298,18 @@ class Nadam:
     def slots(self) -> int:
         """Numbers of state kept per parameter: m, v, and c = 1 - mu_1 ... mu_t."""
         return 3
+
+    @property
+    def formula(self) -> str:
+        """The update as a textbook sets it; see the head of this file."""
+        return (
+            "mu = beta1 * (1 - 0.96**(momentum_decay * t) / 2); "
+            "mu_next = beta1 * (1 - 0.96**(momentum_decay * (t + 1)) / 2); "
+            "m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g**2; "
+            "c = mu * c + 1 - mu; c_next = mu_next * c + 1 - mu_next; "
+            "m_hat = mu_next * m / c_next + (1 - mu) * g / c; v_hat = v / (1 - beta2**t); "
+            "p = p - learning_rate * m_hat / (sqrt(v_hat) + epsilon)"
+        )
 
     def update(
         self, p: Number, g: Number, state: tuple[Number, ...], step: int, xp: Any
