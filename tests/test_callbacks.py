@@ -318,3 +318,31 @@ def test_histograms(level):
     assert history.to_dict()["weights"][0][0][0] == history["weights"][0][0][0].tolist()
     with pytest.raises(ValueError, match="unknown record 'biases'; choose from weights, gradients"):
         net.fit(X, Y, record="biases")
+
+
+# ---- showing ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "LossGoal(0.1)",
+        "TimeLimit(2.5)",
+        "CSVLogger('log.csv')",
+        "Checkpoint('net-{epoch}.nnfast', keep=2)",
+        "EarlyStopping(monitor='val_f1', patience=3, mode='max', restore_best=False)",
+        "ReduceOnPlateau(factor=0.5, mode='min')",
+        "Callback()",
+    ],
+)
+def test_typed_back(text):
+    assert repr(eval(text, vars(nn))) == text
+
+
+def test_how_a_callback_with_other_attributes_looks():
+    class Mine(nn.Callback):
+        def __init__(self, goal):
+            self.target = goal
+
+    assert " object at " in repr(Mine(1))
+    assert "LambdaCallback(on_epoch_end=<" in repr(nn.LambdaCallback(print))

@@ -423,18 +423,58 @@ def test_the_gradient_lies_like_the_parameters(level):
 
 
 def test_summary(capsys):
-    nn.Network([2, nn.Dense(10, "relu"), nn.Dense(10, bias=False), 1], level="numpy").summary()
+    layers = [2, nn.Dense(10, "relu", dropout=0.2), nn.Dense(10, bias=False), 1]
+    nn.Network(layers, level="numpy").summary()
     assert capsys.readouterr().out.splitlines() == [
-        "<Network 2 -> 10 relu -> 10 sigmoid -> 1 sigmoid, binary_cross_entropy, float32, "
-        "level numpy>",
-        "  layer              outputs  activation  parameters",
-        "  dense 1                 10  relu                30",
-        "  dense 2 (no bias)       10  sigmoid            100",
-        "  dense 3                  1  sigmoid             11",
-        "  141 parameters, 564 bytes",
+        "2 inputs, loss binary_cross_entropy, float32, level numpy, not trained",
+        "-----------------------------------------------------",
+        "layer                 output   activation  parameters",
+        "-----------------------------------------------------",
+        "dense 1, dropout 0.2  (n, 10)  relu                30",
+        "dense 2, no bias      (n, 10)  sigmoid            100",
+        "dense 3               (n, 1)   sigmoid             11",
+        "-----------------------------------------------------",
+        "141 parameters, 564 bytes",
     ]
-    nn.Network([2, 10, 10, 1], dtype="float64").summary()
-    assert capsys.readouterr().out.endswith("  151 parameters, 1,208 bytes\n")
+
+
+def test_summary_of_a_trained_network_fits_80_columns(capsys):
+    layers = [2, nn.Dense(123456, "symmetric_sigmoid", dropout=0.123, bias=False, trainable=False)]
+    net = nn.Network([*layers, nn.Dense(1, "linear")], input_scaler="standard", level="numpy")
+    net.fit(*nn.datasets.gate("xor"), epochs=3, batch_size=None)
+    net.summary()
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "inputs scaled (standard), trained for 3 updates" in " ".join(lines)
+    assert lines[-1] == "370,369 parameters (246,912 of them fixed), 1,481,476 bytes"
+
+
+EXPRESSIONS = [
+    "Network([2, 4, 1], seed=0)",
+    "Network([2, Dense(4, 'tanh'), Dense(3, bias=False), 1], seed=1)",
+    "Network([2, Dense(4, 'relu', init='he_normal', l2=0.1, trainable=False), Dense(3, 'softmax')],"
+    " dtype='float64', seed=2, level='numpy', classes=('a', 'b', 'c'))",
+    "Network([2, Dense(1, 'linear')], loss='huber', init='zeros', max_norm=2.0, input_noise=0.5,"
+    " seed=3, input_scaler=Standardizer(shift=[0.0, 1.0], scale=[2.0, 0.1]),"
+    " output_scaler=MinMaxScaler(low=-1.0))",
+]
+
+
+@pytest.mark.parametrize("text", EXPRESSIONS)
+def test_typed_back(text):
+    net = eval(text, vars(nn))
+    assert repr(net) == text
+    again = eval(repr(net), vars(nn))
+    assert (again.layers, again.options) == (net.layers, net.options)
+    assert np.array_equal(again.parameters, net.parameters)
+
+
+def test_the_default_loss_and_level_are_not_typed():
+    assert repr(nn.Network([1, nn.Dense(2, "softmax")], loss="cross_entropy", seed=0)) == (
+        "Network([1, Dense(2, 'softmax')], seed=0)"
+    )
+    text = repr(nn.Network([1, 1], loss="quadratic", seed=0, level=nn.levels.available()[-1]))
+    assert text == "Network([1, 1], loss='quadratic', seed=0)"
 
 
 # ---- threads --------------------------------------------------------------------------------

@@ -171,8 +171,8 @@ def test_gates_with_relu_and_adam(level, gate, epochs, capsys):
     assert net.loss == "binary_cross_entropy"
     net.summary()
     rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[-1] for row in rows[2:5]] == ["30", "110", "11"]
-    assert "151 parameters" in rows[5]
+    assert [row.split()[-1] for row in rows if row.startswith("dense")] == ["30", "110", "11"]
+    assert "151 parameters" in rows[-1]
     net.fit(X, y, epochs=epochs, optimizer=nn.Adam(0.001))
     assert (net.predict(X)[:, 0].round() == y).all()
     assert net.evaluate(X, y)["accuracy"] == 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnfast import validation
+from nnfast import showing, validation
 
 if TYPE_CHECKING:
     from nnfast.network import Network
@@ -67,6 +67,9 @@ class Callback:
     def __getstate__(self) -> dict[str, Any]:
         """For `copy` and `pickle`: without the last training, which has its data."""
         return {k: v for k, v in self.__dict__.items() if k not in ("network", "training")}
+
+    def __repr__(self) -> str:
+        return showing.expression(self)
 
 
 class LossGoal(Callback):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nnfast import validation
+from nnfast import showing, validation
 from nnfast.formulas import ACTIVATIONS
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
 from nnfast.levels.contract import Regularization
@@ -25,7 +25,7 @@ RULES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dense:
     """A layer `a = f(x @ W + b)` with `W (inputs, units)` and `b (units,)`.
 
@@ -76,6 +76,13 @@ class Dense:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, check(f"Dense: {name}", value))
+
+    def __repr__(self) -> str:
+        return showing.expression(self, positional=("activation",))
+
+    def typed(self) -> str:
+        """The layer as it stands in a list of layers: a number where that is enough."""
+        return str(self.units) if self == Dense(self.units) else repr(self)
 
     def regularization(self, network: Regularization) -> Regularization:
         """The layer's rules, with the network's where it has none of its own."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nnfast import frames, validation
+from nnfast import frames, showing, validation
 from nnfast.levels.contract import Array
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -17,7 +17,7 @@ Pieces: TypeAlias = Callable[[], Iterator[tuple[int, Array]]]  # each call goes 
 Self = TypeVar("Self", bound="Scaler")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scaler:
     """The map scaled = (raw - shift) / scale of every column, and its inverse.
 
@@ -152,6 +152,9 @@ class Scaler:
         """scaled · scale + shift of numbers (rows, columns), computed in float64, in `dtype`."""
         return np.asarray(scaled * self.scale + self.shift, dtype)
 
+    def __repr__(self) -> str:
+        return showing.expression(self)
+
     def __eq__(self, other: object) -> bool:
         return (
             type(other) is type(self)
@@ -163,7 +166,7 @@ class Scaler:
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Standardizer(Scaler):
     """Columns to mean 0 and standard deviation 1: shift is the mean, scale the deviation.
 
@@ -187,7 +190,7 @@ class Standardizer(Scaler):
         return mean, np.sqrt(squares / rows)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MinMaxScaler(Scaler):
     """Columns to numbers from `low` to `high`, the least and the largest of the rows fitted to.
 

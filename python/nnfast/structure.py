@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import threading
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nnfast import levels, validation
+from nnfast import levels, showing, validation
 from nnfast.door import Door
 from nnfast.formulas import DEFAULT_LOSS, LOSSES, losses_for
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
@@ -273,25 +274,17 @@ class Structure(Predictor):
     # ---- showing ----------------------------------------------------------------------------
 
     def summary(self) -> None:
-        """Print the layers with their shapes and numbers of parameters."""
-        rows = [("layer", "outputs", "activation", "parameters")]
-        for k, (layer, (n, m, bias)) in enumerate(
-            zip(self._layers, self._architecture.shapes, strict=True), start=1
-        ):
-            name = f"dense {k}" + ("" if bias else " (no bias)")
-            rows.append((name, f"{m:,}", layer.activation, f"{(n + bias) * m:,}"))
-        widths = [max(len(row[i]) for row in rows) for i in range(4)]
-        print(repr(self))
-        for name, outputs, activation, count in rows:
-            print(
-                f"  {name.ljust(widths[0])}  {outputs.rjust(widths[1])}  "
-                f"{activation.ljust(widths[2])}  {count.rjust(widths[3])}"
-            )
-        size = self._parameters.nbytes
-        print(f"  {self._parameters.size:,} parameters, {size:,} bytes")
+        """Print the layers with their shapes and numbers of parameters, and what they add up to."""
+        print(showing.summary(self))
 
     def __repr__(self) -> str:
-        layers = " -> ".join(f"{layer.units} {layer.activation}" for layer in self._layers)
-        return (
-            f"<Network {self.sizes[0]} -> {layers}, {self.loss}, {self.dtype}, level {self.level}>"
-        )
+        return showing.network(self, self._defaults())
+
+    def _defaults(self) -> dict[str, Any]:
+        """The options that need not be named to make a network with these layers."""
+        parameters = inspect.signature(Structure).parameters.values()
+        return {
+            **{parameter.name: parameter.default for parameter in parameters},
+            "loss": DEFAULT_LOSS[self._layers[-1].activation],
+            "level": levels.available()[-1],
+        }
