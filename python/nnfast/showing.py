@@ -49,7 +49,8 @@ def network(net: Structure, defaults: Mapping[str, Any]) -> str:
     """The expression that makes a network with these options and other weights."""
     layers = ", ".join([str(net.sizes[0]), *(layer.typed() for layer in net.layers)])
     options = {**net.options, "level": net.level}
-    named = [argument(k, v) for k, v in options.items() if differs(v, defaults[k])]
+    changed = (name for name in defaults if name in options)
+    named = [argument(k, options[k]) for k in changed if differs(options[k], defaults[k])]
     return f"{type(net).__name__}({', '.join([f'[{layers}]', *named])})"
 
 
