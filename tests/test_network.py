@@ -8,7 +8,7 @@ import pytest
 
 import nnfast as nn
 from nnfast import _core
-from nnfast.formulas import ACTIVATIONS, LOSSES
+from nnfast.formulas import ACTIVATIONS, BATCH_METHODS, LOSSES, OPTIMIZERS
 from nnfast.initializers import BIAS_INITIALIZERS, INITIALIZERS
 
 LEVELS, FASTEST = nn.levels.available(), nn.levels.resolve()
@@ -467,6 +467,21 @@ def test_typed_back(text):
     again = eval(repr(net), vars(nn))
     assert (again.layers, again.options) == (net.layers, net.options)
     assert np.array_equal(again.parameters, net.parameters)
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        *(kind() for kind in {**OPTIMIZERS, **BATCH_METHODS}.values()),
+        nn.Dense(3),
+        nn.Dense(3, "relu", bias=False, l1=0.1, max_norm=2.0),
+        nn.Standardizer(shift=[1.0], scale=[0.5]),
+        nn.MinMaxScaler(0.1, 0.9),
+    ],
+    ids=repr,
+)
+def test_parts_are_typed_back(thing):
+    assert eval(repr(thing), vars(nn)) == thing
 
 
 def test_the_default_loss_and_level_are_not_typed():

@@ -1,5 +1,11 @@
 """nnfast: dense neural networks, trained fast, and the same network in NumPy and pure Python."""
 
+from __future__ import annotations
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from nnfast import datasets, levels, metrics
 from nnfast._core import __version__
 from nnfast.arithmetic import walkthrough
@@ -52,6 +58,9 @@ from nnfast.system import info
 from nnfast.tensorfile import FormatError
 from nnfast.threads import get_num_threads, set_num_threads
 
+if _TYPE_CHECKING:
+    from nnfast import plots
+
 __all__ = [
     "LBFGS",
     "SCG",
@@ -100,6 +109,14 @@ __all__ = [
     "levels",
     "load",
     "metrics",
+    "plots",
     "set_num_threads",
     "walkthrough",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    """`nnfast.plots`, imported when it is first asked for."""
+    if name == "plots":
+        return _import_module("nnfast.plots")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -70,25 +70,30 @@ class Comparison:
             ],
         }
 
-    def __str__(self) -> str:
-        lines = [
-            self.title,
-            f"  {'level':<10}{'time per epoch':>15}{'x python':>12}{'x numpy':>11}"
-            f"{'difference':>13}   updates timed",
-        ]
+    def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]], str]:
+        """The table as texts: its header, its rows, and a note below."""
+        header = ("level", "time per epoch", "x python", "x numpy", "difference", "updates timed")
+        rows = []
         for row in self.rows:
-            python, numpy = (
-                _times(self.times_faster(row.level, than)) for than in ("python", REFERENCE)
-            )
+            ratios = (self.times_faster(row.level, than) for than in ("python", REFERENCE))
             part = f" of {self.updates:,}" if row.updates < self.updates else ""
-            lines.append(
-                f"  {row.level:<10}{_time(row.seconds):>15}{python:>12}{numpy:>11}"
-                f"{row.difference:>13.1e}   {row.updates:,}{part}"
-            )
-        lines.append(
-            f"  difference: the largest from numpy's weights, after {self.checked:,} updates"
-        )
-        return "\n".join(lines)
+            difference, updates = f"{row.difference:.1e}", f"{row.updates:,}{part}"
+            rows.append((row.level, _time(row.seconds), *map(_times, ratios), difference, updates))
+        note = f"difference: the largest from numpy's weights, after {self.checked:,} updates"
+        return header, rows, note
+
+    def __str__(self) -> str:
+        header, rows, note = self.table()
+        lines = [
+            f"  {level:<10}{seconds:>15}{python:>12}{numpy:>11}{difference:>13}   {updates}"
+            for level, seconds, python, numpy, difference, updates in (header, *rows)
+        ]
+        return "\n".join([self.title, *lines, f"  {note}"])
+
+    def _repr_html_(self) -> str:
+        from nnfast import markup
+
+        return markup.comparison(self)
 
 
 def compare(

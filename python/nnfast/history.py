@@ -66,6 +66,11 @@ class History:
         """The names of the records."""
         return list(self._records)
 
+    @property
+    def numbers(self) -> list[str]:
+        """The names of the records with one number per epoch."""
+        return [name for name in self._records if name not in HISTOGRAMS]
+
     def add_losses(self, losses: Sequence[float]) -> None:
         """Add the losses of some epochs."""
         self._losses.append(losses)
@@ -77,13 +82,11 @@ class History:
 
     def logs(self) -> dict[str, float]:
         """The last epoch's numbers."""
-        return {name: self._records[name][-1] for name in self._numbers()}
+        return {name: self._records[name][-1] for name in self.numbers}
 
     def to_dict(self) -> dict[str, list[Any]]:
         """A copy as plain lists."""
-        records: dict[str, list[Any]] = {
-            name: list(self._records[name]) for name in self._numbers()
-        }
+        records: dict[str, list[Any]] = {name: list(self._records[name]) for name in self.numbers}
         for name in self._records.keys() & set(HISTOGRAMS):
             records[name] = [
                 [(counts.tolist(), edges.tolist()) for counts, edges in layers]
@@ -93,7 +96,7 @@ class History:
 
     def arrays(self) -> dict[str, Array]:
         """The records as arrays, for files; `restore` reads them."""
-        arrays = {name: np.array(self._records[name], np.float64) for name in self._numbers()}
+        arrays = {name: np.array(self._records[name], np.float64) for name in self.numbers}
         for name in self._records.keys() & set(HISTOGRAMS):
             for k, part in enumerate(("counts", "edges")):
                 rows = [[histogram[k] for histogram in layers] for layers in self._records[name]]
@@ -116,19 +119,15 @@ class History:
 
         Needs matplotlib: `pip install "nnfast[plot]"`. Nothing is shown: `plt.show()` does that.
         """
-        ax = drawing.axes(ax, "History.plot")
-        names = self._numbers()
-        for name in names:
-            ax.plot(range(self.epochs), self._records[name], label=name)
-        ax.set_xlabel("epoch")
-        if len(names) == 1:
-            ax.set_ylabel("loss")
-        else:
-            ax.legend()
-        return ax
+        from nnfast.plots import HistoryDisplay
 
-    def _numbers(self) -> list[str]:
-        return [name for name in self._records if name not in HISTOGRAMS]
+        ax = drawing.axes(ax, "History.plot")
+        return HistoryDisplay.from_history(self, None, ax=ax).ax_
+
+    def _repr_html_(self) -> str:
+        from nnfast import markup
+
+        return markup.history(self)
 
     def __repr__(self) -> str:
         losses = self._records["loss"]

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnfast import levels
-from nnfast.formulas import DEFAULT_LOSS
+from nnfast.formulas import DEFAULT_LOSS, LOSSES
 from nnfast.levels.contract import Architecture, Array
+from nnfast.levels.numpy_arrays import NumpyArrays
 
 if TYPE_CHECKING:
     from nnfast.network import Network
@@ -72,3 +73,14 @@ def _input_gradient(network: Network, X: Array, Y: Array) -> Array:
     _, gradient = level.loss_and_gradient(parameters, np.eye(rows, dtype=own.dtype), Y)
     of_the_mean = np.asarray(gradient[: X.size], own.dtype).reshape(X.shape)
     return rows * of_the_mean
+
+
+def row_losses(network: Network, X: Any, y: Any) -> Array:
+    """The loss of every row, (n,), by the NumPy level; their mean is the loss of `evaluate`."""
+    X = network.door.inputs(X)
+    Y = network.door.targets(y, len(X))
+    level = NumpyArrays(network.architecture)
+    logits, outputs, _ = level.run(network.weights, X)
+    values = LOSSES[network.loss].value(logits[-1], outputs[-1], Y, np)
+    losses: Array = values.mean(axis=1) if LOSSES[network.loss].mean else values.sum(axis=1)
+    return losses

@@ -51,13 +51,14 @@ class LearningRateRange:
         """
         ax = drawing.axes(ax, "LearningRateRange.plot")
         ax.semilogx(self.rates, self.raw_losses, color="0.8", label="loss of a batch")
-        ax.semilogx(self.rates, self.losses, label="smoothed")
+        ax.semilogx(self.rates, self.losses, color=drawing.PALETTE[0], label="smoothed")
         if self.suggestion is not None:
             label = f"falls most steeply at {self.suggestion:.2g}"
-            ax.axvline(self.suggestion, linestyle="--", color="C1", label=label)
+            ax.axvline(self.suggestion, linestyle="--", color=drawing.PALETTE[1], label=label)
         ax.set_xlabel("learning rate")
         ax.set_ylabel("loss")
-        ax.legend()
+        ax.legend(frameon=False)
+        drawing.open_frame(ax)
         return ax
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""What is printed of objects: the expression that makes one, and the table of a network's layers."""
+"""What is printed of objects: the expression that makes one, the table of a network."""
 
 from __future__ import annotations
 

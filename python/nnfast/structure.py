@@ -280,6 +280,12 @@ class Structure(Predictor):
     def __repr__(self) -> str:
         return showing.network(self, self._defaults())
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table of `summary`, and a diagram."""
+        from nnfast import markup
+
+        return markup.network(self)
+
     def _defaults(self) -> dict[str, Any]:
         """The options that need not be named to make a network with these layers."""
         parameters = inspect.signature(Structure).parameters.values()
