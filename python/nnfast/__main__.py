@@ -2,73 +2,77 @@
 
 from __future__ import annotations
 
-import argparse
-import json
+import os
 import sys
+import warnings
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import nnfast
-from nnfast.comparison import report
-from nnfast.layers import DTYPES
+from nnfast.cli import (
+    bench,
+    compare,
+    evaluate,
+    export,
+    predict,
+    problems,
+    sets,
+    show,
+    train,
+    walkthrough,
+)
+from nnfast.cli.arguments import Parser
+
+COMMANDS = (train, predict, evaluate, show, walkthrough, export, compare, bench, sets)
+
+
+def parser() -> Parser:
+    """The parser of all commands."""
+    root = Parser(
+        prog="nnfast",
+        description="Dense neural networks, trained fast.",
+        epilog="nnfast COMMAND --help tells more, with examples.",
+    )
+    root.add_argument("--version", action="version", version=f"nnfast {nnfast.__version__}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for module in COMMANDS:
+        module.add(commands)
+    return root
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="nnfast", description="Dense neural networks, trained fast."
-    )
-    parser.add_argument("--version", action="version", version=f"nnfast {nnfast.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    comparing = commands.add_parser(
-        "compare", help="train the same networks on every level and compare"
-    )
-    comparing.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    comparing.add_argument("--dtype", choices=DTYPES, default="float64")
-    comparing.add_argument(
-        "--seconds",
-        type=_seconds,
-        default=1.0,
-        help="to time each level on each network (default: 1)",
-    )
-    commands.add_parser("info", help="print version, levels and threads")
-    options = parser.parse_args(arguments)
+    """Run one command; the exit status: 0, 1 for a failure, 2 for a mistake of the user's.
+
+    An interrupt gives 130, a reader of standard output that has gone away 141.
+    """
+    root = parser()
+    options = root.parse_args(arguments)
+    if options.command is None:
+        root.print_help(sys.stderr)
+        return problems.USAGE
+    name = f"{root.prog} {options.command}"
     try:
-        if options.command == "info":
-            _info()
-        else:
-            _compare(options.json, options.dtype, options.seconds)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", nnfast.TrainingWarning)
+            warnings.showwarning = _show_warning
+            options.run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted\n")
-        return 130
-    except OSError as error:
-        sys.stderr.write(f"nnfast: {error}\n")
-        return 1
+        sys.stderr.write(f"\n{name}: interrupted\n")
+        return problems.INTERRUPTED
+    except BrokenPipeError:
+        # what is left in the buffer has nowhere to go when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return problems.NO_READER
+    except (*problems.MISTAKES, *problems.FAILURES) as error:
+        sys.stderr.write(f"{name}: {problems.sentence(error)}\n")
+        return problems.status(error)
     return 0
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 3600")
-    return seconds
-
-
-def _info() -> None:
-    for name, value in nnfast.info().items():
-        text = ", ".join(value) if isinstance(value, list) else value
-        print(f"{name.replace('_', ' '):<20} {text}")
-
-
-def _compare(path: Path | None, dtype: str, seconds: float) -> None:
-    if path is not None:
-        path.touch()  # a path that cannot be written to is found now, not in a minute
-    print(f"nnfast {nnfast.__version__}: the same training on every level, {dtype}\n")
-    comparisons = report(sys.stdout, dtype, seconds)
-    if path is not None:
-        figures = {"info": nnfast.info(), "dtype": dtype}
-        tables = [comparison.to_dict() for comparison in comparisons]
-        path.write_text(json.dumps({**figures, "comparisons": tables}, indent=2) + "\n")
+def _show_warning(message: Warning | str, *rest: Any, **more: Any) -> None:
+    """A warning as one line, without the place in the code."""
+    sys.stderr.write(f"warning: {' '.join(str(message).split())}\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from ._reading import BadNumberError, parse_numbers
 # NumPy gives every string the room of the longest, so one runaway label would fill memory.
 LONGEST_LABEL: Final = 200
 _NO_LABELS: Final = frozenset({"", "nan", "inf", "+inf", "-inf", "infinity"})
+_GAPS: Final = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 _NOT_UTF8: Final = re.compile("[\0\udc80-\udcff]")
 
 
@@ -49,6 +50,19 @@ def rows_of(text: Iterable[str], delimiter: str, file: Path) -> Iterator[Row]:
             return
         if fields and (len(fields) > 1 or fields[0].strip()):
             yield Row(where, fields)
+
+
+def is_gap(field: str) -> bool:
+    """Return whether the field stands for a missing value."""
+    return field.strip().lower() in _GAPS
+
+
+def is_number(field: str) -> bool:
+    """Return whether the field looks like a number, be it finite or not."""
+    with suppress(ValueError):
+        float(field)
+        return True
+    return False
 
 
 def label_column(first: Row, label: int | str | None) -> int | None:

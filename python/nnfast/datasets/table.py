@@ -5,19 +5,26 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 
 from ._columns import Categories, Missing, Table, assemble, check_options, require_few
 from ._common import Floats
 from ._reading import BadNumberError, PathLike, existing_file, parse_numbers, shortened
-from ._records import LONGEST_LABEL, Row, label_array, label_column, label_of, rows_of
-
-_MISSING: Final = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
+from ._records import (
+    LONGEST_LABEL,
+    Row,
+    is_gap,
+    is_number,
+    label_array,
+    label_column,
+    label_of,
+    rows_of,
+)
 
 
 def load_csv(
@@ -137,7 +144,7 @@ class _Source:
             for i, field in enumerate(first.fields)
             if i != self.column and field.strip() and not self._is_gap(field)
         ]
-        texts = [field for field in features if not _is_number(field)]
+        texts = [field for field in features if not is_number(field)]
         if texts and len(texts) < len(features):
             raise ValueError(
                 f"{first.where}: some features are numbers but {shortened(texts[0])} is not, so "
@@ -146,7 +153,7 @@ class _Source:
         return bool(texts)
 
     def _is_gap(self, field: str) -> bool:
-        return self.gaps and field.strip().lower() in _MISSING
+        return self.gaps and is_gap(field)
 
     def _features(self, row: Row) -> list[str]:
         """Return the fields of a row but its label."""
@@ -163,7 +170,7 @@ class _Source:
         with self._open() as rows:
             for row in rows:
                 for k, field in enumerate(self._features(row)):
-                    if k not in found and not self._is_gap(field) and not _is_number(field):
+                    if k not in found and not self._is_gap(field) and not is_number(field):
                         found.add(k)
         return found
 
@@ -232,13 +239,6 @@ class _Source:
         if feature is None:
             return (self.column or 0) + 1
         return feature + 1 + (self.column is not None and feature >= self.column)
-
-
-def _is_number(field: str) -> bool:
-    with suppress(ValueError):
-        float(field)
-        return True
-    return False
 
 
 def _sort(X: Floats, codes: dict[int, dict[str, int]]) -> dict[int, list[str]]:
