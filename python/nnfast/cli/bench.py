@@ -25,9 +25,7 @@ def add(commands: arguments.Commands) -> None:
     parser = arguments.command(
         commands, "bench", run, "measure the speed of a network on your data", EXAMPLES
     )
-    parser.add_argument(
-        "data", nargs="?", help="as for nnfast train (default: the built-in digits)"
-    )
+    parser.add_argument("data", nargs="?", help="as for nnfast train (default: the digits)")
     arguments.add_seconds(parser)
     arguments.add_json(parser)
     arguments.add_table_options(parser, "name, or position from 1 (default: the last)")
@@ -37,10 +35,7 @@ def add(commands: arguments.Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train on every level, predict on the fastest, and print how long they take."""
-    if options.data is None:
-        examples = Examples(*datasets.digits())
-    else:
-        examples = tables.read(options)
+    examples = tables.read(options) if options.data else Examples(*datasets.digits())
     task = tasks.choose(examples.y, "auto")
     network = train.make(task, examples.X.shape[1], options)
     y = task.targets(examples.y)

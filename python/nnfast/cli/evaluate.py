@@ -51,4 +51,4 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         files.write_json({"rows": len(X), **quality})
     else:
-        print(train.quality_table({"": quality}, {"": len(X)}))
+        print(train.quality_table({"all": quality}, {"all": len(X)}))

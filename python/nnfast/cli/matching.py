@@ -84,9 +84,7 @@ class Columns:
         """
         scaler = network.input_scaler
         if not isinstance(scaler, Standardizer) or scaler.shift is None:
-            raise UsageError(
-                "--missing mean needs a network that was trained with --scale standard."
-            )
+            raise UsageError("--missing mean needs a network trained with --scale standard.")
         self.fills = {column: repr(float(scaler.shift[k])) for column, k in self.numeric}
         for column, inputs in self.categorical:
             self.fills[column] = max(inputs, key=lambda text: scaler.shift[inputs[text]])

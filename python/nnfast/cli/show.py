@@ -60,9 +60,7 @@ def _show_log(path: Path, picture: Path | None) -> None:
     columns, _ = table = datasets.load_csv(path, label=None, header=True)
     records = dict(zip(table.feature_names, columns.T.tolist(), strict=True))
     if "loss" not in records:
-        raise UsageError(
-            f"{path} has no column 'loss'; expected is what nnfast train --log writes."
-        )
+        raise UsageError(f"{path} has no column 'loss'; it is no file of nnfast train --log.")
     records.pop("epoch", None)
     if picture is not None:
         _prepare()

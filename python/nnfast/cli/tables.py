@@ -12,8 +12,10 @@ from nnfast import datasets
 from nnfast.cli import files
 from nnfast.cli.problems import UsageError
 from nnfast.datasets._columns import Table
+from nnfast.datasets._records import is_gap, is_number
 
 Pair = tuple[Any, Any]
+BOTH = {"categories": "one_hot", "missing": "mean"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ def _read_csv(file: Path, options: argparse.Namespace, features: int | None) -> 
     with files.records(file, options.header, options.delimiter) as records:
         position = records.position(options.target or "-1")
         header = records.header
+        if len(records.names) == 1:
+            raise UsageError(f"{file} has one column only; check --delimiter.")
     delimiter = options.delimiter or files.DELIMITERS.get(file.suffix.lower(), ",")
 
     def load(**choices: Any) -> Table:
@@ -73,21 +77,33 @@ def _read_table(load: Callable[..., Table], options: argparse.Namespace) -> Exam
     """The table with the chosen ways; an error names those that would have helped."""
     chosen = {"missing": options.missing, "categories": options.categories}
     try:
-        table = load(**chosen)
+        table = _load(load, chosen)
     except ValueError as error:
-        for ways in ({"categories": "one_hot"}, {"missing": "mean"}):
+        for ways in ({"missing": "mean"}, {"categories": "one_hot"}, BOTH):
             if _works(load, {**chosen, **ways}):
                 raise UsageError(_advice(error, ways)) from error
-        both = {"categories": "one_hot", "missing": "mean"}
-        if _works(load, {**chosen, **both}):
-            raise UsageError(_advice(error, both)) from error
         raise
     return Examples(table.X, table.y, table.feature_names)
 
 
-def _works(load: Callable[..., Table], ways: dict[str, str]) -> bool:
+def _load(load: Callable[..., Table], ways: dict[str, Any]) -> Table:
+    """The table; without `missing`, gaps between numbers are no categories."""
+    table = load(**ways)
+    texts: dict[str, list[str]] = {}
+    for name in table.feature_names if ways["missing"] is None else ():
+        column, equals, text = name.partition("=")
+        if equals:
+            texts.setdefault(column, []).append(text)
+    for column, found in texts.items():
+        gaps = [text for text in found if is_gap(text)]
+        if gaps and all(is_gap(text) or is_number(text) for text in found):
+            raise UsageError(f"column {column!r} holds numbers and {gaps[0]!r}.")
+    return table
+
+
+def _works(load: Callable[..., Table], ways: dict[str, Any]) -> bool:
     try:
-        load(**ways)
+        _load(load, ways)
     except ValueError:
         return False
     return True

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnfast.cli.problems import UsageError
+from nnfast.cli.terminal import count
 from nnfast.labels import Label
 from nnfast.layers import Dense
 
@@ -39,7 +40,7 @@ class Task:
 
     def __str__(self) -> str:
         if self.classes is None:
-            return f"{self.kind}, {self.outputs} output{'s' if self.outputs > 1 else ''}"
+            return f"{self.kind}, {count(self.outputs, 'output')}"
         shown = ", ".join(map(str, self.classes[:10]))
         return f"{self.kind}: {shown}" + (", ..." if len(self.classes) > 10 else "")
 
@@ -52,9 +53,7 @@ def choose(y: Any, wanted: str) -> Task:
     """
     simple = simplified(y)
     if wanted == REGRESSION and simple.dtype.kind not in "biuf":
-        raise UsageError(
-            f"the target holds texts, such as {simple[0]!s}; a regression needs numbers."
-        )
+        raise UsageError(f"the target holds texts, such as {simple[0]}; regression needs numbers.")
     if wanted != REGRESSION and simple.ndim == 1:
         labels = np.unique(simple)
         whole = labels.dtype.kind in "biuf" and (labels == np.floor(labels)).all()
@@ -70,9 +69,7 @@ def choose(y: Any, wanted: str) -> Task:
 
 def _classification(classes: tuple[Label, ...]) -> Task:
     if len(classes) < 2:
-        raise UsageError(
-            f"every row has the same target, {classes[0]!r}; there is nothing to learn."
-        )
+        raise UsageError(f"every row has the same target, {classes[0]!r}: nothing to learn.")
     if len(classes) == 2:
         return Task(CLASSIFICATION, 1, "sigmoid", classes)
     return Task(CLASSIFICATION, len(classes), "softmax", classes)

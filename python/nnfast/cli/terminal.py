@@ -15,22 +15,26 @@ MARKS = "*o+x"
 
 def diagram(network: Network) -> str:
     """The layers from the inputs to the outputs, with what lies between them."""
-    names, classes = network.feature_names, network.classes
-    lines = _box(f"{network.sizes[0]} inputs", names)
+    lines = _box(count(network.sizes[0], "input"), network.feature_names)
     if network.input_scaler is not None:
-        lines += _arrow(f"scaled ({network.input_scaler.name})")
-        lines += _box(f"{network.sizes[0]} scaled inputs")
+        lines += _line(f"scaled ({network.input_scaler.name})")
     for k, (layer, (n, m, bias)) in enumerate(
         zip(network.layers, network.architecture.shapes, strict=True), start=1
     ):
+        lines += _line(f"{n} x {m} weights" + (f", {count(m, 'bias', 'es')}" if bias else ""))
         last = k == len(network.layers)
-        dropout = f", dropout {layer.dropout:g}" if layer.dropout else ""
-        lines += _arrow(f"{n} x {m} weights" + (f", {m} biases" if bias else "") + dropout)
-        lines += _box(f"{m} {layer.activation}", classes if last else None)
+        lines += _box(f"{m} {layer.activation}", network.classes if last else None)
+        if layer.dropout:
+            lines += _line(f"dropout {layer.dropout:g} in training")
     if network.output_scaler is not None:
-        lines += _arrow(f"scaled back ({network.output_scaler.name})")
-        lines += _box(f"{network.sizes[-1]} outputs")
+        lines += _line(f"scaled back ({network.output_scaler.name})")
+        lines += _box(count(network.sizes[-1], "output"))
     return "\n".join(lines)
+
+
+def count(number: int, noun: str, ending: str = "s") -> str:
+    """The number with its noun."""
+    return f"{number:,} {noun}{ending if number != 1 else ''}"
 
 
 def _box(words: str, names: Iterable[object] | None = None) -> list[str]:
@@ -41,8 +45,8 @@ def _box(words: str, names: Iterable[object] | None = None) -> list[str]:
     return [start + shown]
 
 
-def _arrow(words: str) -> list[str]:
-    return ["     |", f"     |  {words}", "     v"]
+def _line(words: str) -> list[str]:
+    return [f"    |  {words}"]
 
 
 def chart(curves: dict[str, Sequence[float]], width: int = WIDTH) -> str:

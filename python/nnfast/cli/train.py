@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nnfast import CSVLogger, EarlyStopping, History, Network, datasets
-from nnfast.cli import arguments, files, tables, tasks
+from nnfast.cli import arguments, files, tables, tasks, terminal
 from nnfast.cli.tables import Examples, Pair
 from nnfast.cli.tasks import Task
 
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> None:
     network.save(options.output)
     quality = {name: network.evaluate(*part, METRICS[task.kind]) for name, part in parts.items()}
     rows = {name: len(X) for name, (X, _) in parts.items()}
-    tell(f"{history.epochs} epochs in {seconds:.2g} s. {history.stop_reason}\n")
+    tell(f"{terminal.count(history.epochs, 'epoch')} in {seconds:.2g} s. {history.stop_reason}\n")
     tell(quality_table(quality, rows))
     tell(f"\nsaved: {options.output}")
     if options.json:
@@ -171,7 +171,7 @@ def _speaker(options: argparse.Namespace) -> Callable[[str], None]:
 
 def shape(network: Network) -> str:
     layers = " -> ".join(f"{layer.units} {layer.activation}" for layer in network.layers)
-    return f"{network.sizes[0]} inputs -> {layers}"
+    return f"{terminal.count(network.sizes[0], 'input')} -> {layers}"
 
 
 def _figures(

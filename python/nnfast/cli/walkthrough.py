@@ -58,9 +58,7 @@ def run(options: argparse.Namespace) -> None:
     settings = argparse.Namespace(**vars(options), missing=None)
     X, y = matching.read(network, settings, targets=True)
     if options.row > len(X):
-        raise UsageError(
-            f"{options.data} has {len(X)} rows of data; there is no row {options.row}."
-        )
+        raise UsageError(f"{options.data} has {len(X)} rows of data, and no row {options.row}.")
     y = tasks.simplified(y) if network.classes is not None else y
     row = slice(options.row - 1, options.row)
     method = arguments.optimizer(options)
