@@ -53,6 +53,11 @@ def run(options: argparse.Namespace) -> None:
     given = [f"--{name}" for name in OF_C if getattr(options, name) is not None]
     if given and suffix != ".h":
         raise UsageError(f"{given[0]} is for C headers only.")
+    if str(options.numbers).startswith("int") and options.data is None:
+        raise UsageError(
+            f"--numbers {options.numbers} needs --data FILE, rows such as those of the training, "
+            "which give the ranges."
+        )
     files.require_writable(options.file)
     network = nnfast.load(options.network)
     WRITERS[suffix](network, options)

@@ -12,7 +12,7 @@ from nnfast.cli.terminal import count
 from nnfast.labels import Label
 from nnfast.layers import Dense
 
-MOST_CLASSES = 20  # of whole numbers, unless one asks for a classification
+MOST_CLASSES = 20  # of whole numbers, each twice on the average, unless one asks for them
 CLASSIFICATION, REGRESSION = "classification", "regression"
 TASKS = ("auto", CLASSIFICATION, REGRESSION)
 
@@ -54,10 +54,12 @@ def choose(y: Any, wanted: str) -> Task:
     simple = simplified(y)
     if wanted == REGRESSION and simple.dtype.kind not in "biuf":
         raise UsageError(f"the target holds texts, such as {simple[0]}; regression needs numbers.")
+    if wanted != REGRESSION and simple.ndim < y.ndim and y.shape[1] > 1:
+        return _classification(tuple(range(y.shape[1])))  # also those that no row has
     if wanted != REGRESSION and simple.ndim == 1:
         labels = np.unique(simple)
         whole = labels.dtype.kind in "biuf" and (labels == np.floor(labels)).all()
-        few = whole and len(labels) <= MOST_CLASSES
+        few = whole and len(labels) <= min(MOST_CLASSES, len(simple) / 2)
         if wanted == CLASSIFICATION or labels.dtype.kind not in "biuf" or few:
             return _classification(tuple(labels.tolist()))
     if wanted != REGRESSION and np.isin(simple, (0, 1)).all():

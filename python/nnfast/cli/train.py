@@ -20,9 +20,10 @@ from nnfast.cli.tasks import Task
 
 EXAMPLES = """
 nnfast data iris -o iris.csv
-nnfast train iris.csv --target species --hidden 16,16 --epochs 200 -o iris.nnfast
-nnfast train flats.csv --target price --missing median --categories one_hot \\
-    --patience 20 -o flats.nnfast
+nnfast train iris.csv --target species --hidden 16,16 --epochs 200 \\
+    -o iris.nnfast
+nnfast train flats.csv --target price --missing median \\
+    --categories one_hot --patience 20 -o flats.nnfast
 """
 METRICS = {tasks.CLASSIFICATION: ["accuracy"], tasks.REGRESSION: ["r2", "mae"]}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import nnfast
 from nnfast.cli import arguments, files, matching, tasks
@@ -61,10 +62,10 @@ def run(options: argparse.Namespace) -> None:
         raise UsageError(f"{options.data} has {len(X)} rows of data, and no row {options.row}.")
     y = tasks.simplified(y) if network.classes is not None else y
     row = slice(options.row - 1, options.row)
-    method = arguments.optimizer(options)
+    method: Any = arguments.optimizer(options)
     told = nnfast.walkthrough(network, X[row], y[row], method, digits=options.digits)
     if options.output is None:
-        print(told)
+        files.write_text(None, f"{told}\n")
     else:
         told.save(options.output)
         print(f"saved: {options.output}")
