@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import warnings
 from importlib.util import find_spec
 
@@ -140,6 +141,17 @@ def test_a_reader_that_goes_away():
     command = f"{sys.executable} -m nnfast data spirals --rows 20000 | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("x1,x2,y\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_a_pipe_with_a_name(run, iris, folder):
+    os.mkfifo("pipe")
+    expected = run("predict iris.nnfast iris.csv")[1]
+    content = (folder / "iris.csv").read_bytes()
+    writer = threading.Thread(target=(folder / "pipe").write_bytes, args=(content,))
+    writer.start()
+    assert run("predict iris.nnfast pipe")[1] == expected
+    writer.join()
 
 
 def test_an_interrupt(run, iris, folder, monkeypatch):
@@ -522,6 +534,8 @@ MISTAKES = {
     "train nothing.csv -o a": "There is no file 'nothing.csv'",
     "train . -o a": "is a folder",
     "train iris.csv -o .": "is a folder",
+    "train iris.csv -o iris.csv": "iris.csv is read and would be replaced",
+    "predict iris.nnfast iris.csv -o ./iris.nnfast": "is read and would be replaced",
     "train iris.csv -o nowhere/a": "there is no folder 'nowhere'",
     "train iris.csv -o a --log nowhere/a": "there is no folder 'nowhere'",
     "train iris.csv -o a --target specie": "no column 'specie'; the nearest is 'species'",

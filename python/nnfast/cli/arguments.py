@@ -126,8 +126,8 @@ def character(text: str) -> str:
 # ---- options of several commands ------------------------------------------------------------
 
 
-def add_table_options(parser: Parser, target: str) -> None:
-    """How a table is read. target: what is said of its column."""
+def add_table_options(parser: Parser, target: str) -> Any:
+    """How a table is read; the group of these options. target: what is said of its column."""
     group = parser.add_argument_group("the table")
     group.add_argument("--target", metavar="COLUMN", help=target)
     group.add_argument(
@@ -142,10 +142,11 @@ def add_table_options(parser: Parser, target: str) -> None:
         metavar="CHARACTER",
         help="between two fields, or 'tab' (default: a comma, in .tsv files a tab)",
     )
+    return group
 
 
-def add_network_options(parser: Parser, epochs: bool = True) -> None:
-    """What the network is and how it is trained."""
+def add_network_options(parser: Parser) -> None:
+    """What the network is."""
     group = parser.add_argument_group("the network")
     group.add_argument(
         "--hidden",
@@ -168,7 +169,9 @@ def add_network_options(parser: Parser, epochs: bool = True) -> None:
         help="the inputs, and the targets of a regression; the network keeps the scales "
         "(default: standard, mean 0 and deviation 1)",
     )
-    group.add_argument("--dtype", choices=DTYPES, default="float32", help="(default: float32)")
+    group.add_argument(
+        "--dtype", choices=DTYPES, default="float32", help="of its numbers (default: float32)"
+    )
     group.add_argument(
         "--seed",
         type=whole(0),
@@ -176,19 +179,20 @@ def add_network_options(parser: Parser, epochs: bool = True) -> None:
         metavar="NUMBER",
         help="draws weights, order and validation rows (default: 0)",
     )
-    training = parser.add_argument_group("the training")
-    if epochs:
-        training.add_argument(
-            "--epochs", type=whole(1), default=100, metavar="NUMBER", help="(default: 100)"
-        )
-    add_optimizer_options(training, "adam")
-    training.add_argument(
+
+
+def add_training_options(parser: Parser) -> Any:
+    """How the network is trained; the group of these options."""
+    group = parser.add_argument_group("the training")
+    add_optimizer_options(group, "adam")
+    group.add_argument(
         "--batch-size",
         type=whole(1),
         default=32,
         metavar="ROWS",
         help="of an update (default: 32)",
     )
+    return group
 
 
 def add_optimizer_options(group: Any, default: str) -> None:
@@ -198,13 +202,13 @@ def add_optimizer_options(group: Any, default: str) -> None:
         choices=METHODS,
         default=default,
         metavar="NAME",
-        help=f"(default: {default}): {', '.join(METHODS)}",
+        help=f"changes the weights (default: {default}): {', '.join(METHODS)}",
     )
     group.add_argument(
         "--learning-rate",
         type=number(0, float("inf"), "number above 0"),
         metavar="NUMBER",
-        help="(default: the optimizer's own)",
+        help="of its steps (default: the optimizer's own)",
     )
 
 

@@ -29,7 +29,8 @@ def add(commands: arguments.Commands) -> None:
     arguments.add_seconds(parser)
     arguments.add_json(parser)
     arguments.add_table_options(parser, "name, or position from 1 (default: the last)")
-    arguments.add_network_options(parser, epochs=False)
+    arguments.add_network_options(parser)
+    arguments.add_training_options(parser)
     parser.set_defaults(level="fastest", missing="drop", categories="one_hot")
 
 

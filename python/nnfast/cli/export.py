@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
             f"--numbers {options.numbers} needs --data FILE, rows such as those of the training, "
             "which give the ranges."
         )
-    files.require_writable(options.file)
+    files.require_writable(options.file, options.network, options.data)
     network = nnfast.load(options.network)
     WRITERS[suffix](network, options)
     print(f"saved: {options.file}")

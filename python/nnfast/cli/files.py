@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 import shutil
 import sys
 import tempfile
@@ -27,26 +28,47 @@ DELIMITERS = {".tsv": "\t"}
 
 @contextmanager
 def source(path: str) -> Iterator[Path]:
-    """The file of a path; of `STREAM`, one with what standard input holds."""
-    if path != STREAM:
-        yield existing_file(path)
+    """The file of a path; a copy of what comes through a pipe, which can be read once only."""
+    piped = path == STREAM or not existing_file(path).is_file()
+    if not piped:
+        yield Path(path)
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "input.csv")
         with file.open("wb") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
+            if path == STREAM:
+                shutil.copyfileobj(sys.stdin.buffer, copy)
+            else:
+                with open(path, "rb") as pipe:
+                    shutil.copyfileobj(pipe, copy)
+        name = "standard input" if path == STREAM else path
         try:
             yield file
         except ValueError as error:
-            raise UsageError(str(error).replace(str(file), "standard input")) from error
+            raise UsageError(str(error).replace(str(file), name)) from error
 
 
-def require_writable(path: Path) -> None:
-    """Find out now, and not after a training, that a file cannot be written."""
+def require_writable(path: Path, *sources: str | None) -> None:
+    """Find out now, and not after a training, that a file cannot be written.
+
+    sources: the files that are read, which it is not to replace.
+    """
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; give the name of a file in it.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name!r}.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise PermissionError(f"{path} cannot be written; check its permissions and its folder's.")
+    for source in sources:
+        same = source is not None and path.exists() and os.path.exists(source)
+        if same and path.samefile(str(source)):
+            raise UsageError(f"{path} is read and would be replaced; give another file.")
+
+
+def require_result(path: Path | None, *sources: str | None) -> None:
+    """`require_writable`, where the result does not go to standard output."""
+    if path is not None and str(path) != STREAM:
+        require_writable(path, *sources)
 
 
 def write_text(path: Path | None, text: str) -> None:
@@ -56,7 +78,6 @@ def write_text(path: Path | None, text: str) -> None:
             sys.stdout.reconfigure(encoding="utf-8")  # whatever the console's
         sys.stdout.write(text)
     else:
-        require_writable(path)
         tensorfile.replace(path, [text.encode()])
 
 

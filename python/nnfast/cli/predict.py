@@ -50,6 +50,7 @@ def add_inputs(parser: arguments.Parser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Predict, and write one row for each."""
+    files.require_result(options.output, options.network, options.data)
     network = nnfast.load(options.network)
     X, _ = matching.read(network, options, targets=False)
     outputs = network.predict(X)

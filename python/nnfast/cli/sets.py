@@ -54,6 +54,7 @@ def add(commands: arguments.Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the set, the target in the last column."""
+    files.require_result(options.output)
     X, y = table = FIXED[options.name]() if options.name in FIXED else _drawn(options)
     if options.name in FIXED and _choices(options):
         raise UsageError(f"{options.name} is as it is; leave {_choices(options)[0]} out.")

@@ -35,8 +35,7 @@ def add(commands: arguments.Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Show what is in the file, in the terminal or in a picture."""
-    if options.plot is not None:
-        files.require_writable(options.plot)
+    files.require_result(options.plot, options.file)
     with files.source(options.file) as path:
         if path.suffix.lower() == ".csv":
             _show_log(path, options.plot)
@@ -66,7 +65,7 @@ def _show_log(path: Path, picture: Path | None) -> None:
         _prepare()
         from nnfast.plots import HistoryDisplay
 
-        _save(HistoryDisplay.from_history(_history(records)), picture)
+        _save(HistoryDisplay.from_history(_history(records), None), picture)
         return
     for name in dict.fromkeys(name.removeprefix("val_") for name in records):
         both = {own: records[own] for own in (name, f"val_{name}") if own in records}

@@ -39,46 +39,58 @@ def add(commands: arguments.Commands) -> None:
         "input",
     )
     arguments.add_output(parser, "the network", required=True)
-    arguments.add_table_options(parser, "name, or position from 1 (default: the last)")
-    parser.add_argument(
+    table = arguments.add_table_options(parser, "name, or position from 1 (default: the last)")
+    table.add_argument(
         "--missing",
         choices=("drop", "mean", "median", "most_frequent"),
         help="drop rows with gaps, or fill them in",
     )
-    parser.add_argument(
+    table.add_argument(
         "--categories", choices=("one_hot",), help="a column of 0 and 1 for every text of a column"
     )
-    parser.add_argument(
+    table.add_argument(
         "--task",
         choices=tasks.TASKS,
         default="auto",
         help=f"auto takes texts and up to {tasks.MOST_CLASSES} different whole numbers for classes",
     )
     arguments.add_network_options(parser)
-    parser.add_argument(
+    _add_measuring(arguments.add_training_options(parser))
+    arguments.add_level(parser)
+    parser.add_argument("--quiet", action="store_true", help="no progress, no report")
+    arguments.add_json(parser)
+
+
+def _add_measuring(group: Any) -> None:
+    """What is measured while training, and what follows from it."""
+    group.add_argument(
+        "--epochs",
+        type=arguments.whole(1),
+        default=100,
+        metavar="NUMBER",
+        help="visits of every row (default: 100)",
+    )
+    group.add_argument(
         "--validation",
         type=arguments.share,
         default=0.2,
         metavar="SHARE",
         help="of the rows, kept from training to measure (default: 0.2)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--patience",
         type=arguments.whole(1),
         metavar="EPOCHS",
         help="without a better loss of the validation rows end the training; the best weights stay",
     )
-    parser.add_argument("--log", type=Path, metavar="FILE", help="a CSV with a line per epoch")
-    parser.add_argument("--quiet", action="store_true", help="no progress, no report")
-    arguments.add_level(parser)
-    arguments.add_json(parser)
+    group.add_argument("--log", type=Path, metavar="FILE", help="a CSV with a line per epoch")
 
 
 def run(options: argparse.Namespace) -> None:
     """Read, train, save, report."""
-    files.require_writable(options.output)
+    files.require_writable(options.output, options.data)
     if options.log is not None:
-        files.require_writable(options.log)
+        files.require_writable(options.log, options.data)
     method = arguments.optimizer(options)
     examples = tables.read(options)
     task = tasks.choose(examples.y, options.task)

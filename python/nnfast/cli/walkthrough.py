@@ -53,8 +53,7 @@ def add(commands: arguments.Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print the walkthrough, or write it into a file."""
-    if options.output is not None:
-        files.require_writable(options.output)
+    files.require_result(options.output, options.network, options.data)
     network = nnfast.load(options.network)
     settings = argparse.Namespace(**vars(options), missing=None)
     X, y = matching.read(network, settings, targets=True)
