@@ -239,7 +239,7 @@ def add_seconds(parser: Parser) -> None:
         type=number(0, 3600, "number above 0 and at most 3600"),
         default=1.0,
         metavar="NUMBER",
-        help="to time each level on each network (default: 1)",
+        help="of each measurement (default: 1)",
     )
 
 
