@@ -330,6 +330,34 @@ def test_other_files(run, folder):
     assert run("evaluate a.nnfast a.libsvm")[0] == 0
 
 
+def test_several_targets(run, folder):
+    """Rows of several 0 and 1 that are not one-hot, and several numbers."""
+    X = np.random.default_rng(0).standard_normal((60, 2))
+    for name, Y in (("labels", np.column_stack([X > 0, X.sum(axis=1) > 0])), ("numbers", 3 * X)):
+        np.savez(folder / "a.npz", X=X, y=Y.astype(float))
+        figures = json.loads(run("train a.npz -o a.nnfast --json --epochs 3")[1])
+        assert figures["classes"] is None
+        assert ("accuracy" in figures["training"]) == (name == "labels")
+        assert ("accuracy" in run("evaluate a.nnfast a.npz")[1]) == (name == "labels")
+        header, *rows = table(run("predict a.nnfast a.npz")[1])
+        assert header == [f"prediction {k + 1}" for k in range(Y.shape[1])]
+        assert (np.array(rows, np.float32) == nn.load("a.nnfast").predict(X)).all()
+
+
+def test_attributes_are_found_by_name(run, flats, folder):
+    """An ARFF file for a network of a CSV file, its attributes in another order."""
+    attributes = ["rooms numeric", "heating {gas, 'heat pump', oil}", "area numeric"]
+    lines = [f"@attribute {text}" for text in [*attributes, "price numeric"]]
+    text = "\n".join(["@relation flats", *lines, "@data", "3,oil,80,170"])
+    (folder / "a.arff").write_text(text)
+    row = table(run("predict flats.nnfast a.arff")[1])[1]
+    assert np.float32(row[0]) == nn.load("flats.nnfast").predict([[80, 0, 0, 1, 3]])[0, 0]
+    (folder / "a.arff").write_text(text.replace("rooms", "room"))
+    status, _, error = run("predict flats.nnfast a.arff")
+    assert status == 2
+    assert "no column 'rooms', which the network takes; the nearest is 'room'" in error
+
+
 def test_a_training_that_diverges_is_a_failure(run, flats, folder):
     line = "train flats.csv --categories one_hot --scale none --optimizer sgd --learning-rate 1e9"
     status, _, error = run(f"{line} --validation 0 -o new.nnfast")
