@@ -280,3 +280,34 @@ def test_numpy_s_generator_has_no_say():
     first = nn.Network([2, 3, 1]).parameters.copy()
     np.random.seed(0)
     assert not np.array_equal(first, nn.Network([2, 3, 1]).parameters)
+
+
+def test_dir_has_the_public_names():
+    assert dir(nn) == sorted(nn.__all__)
+
+
+def test_an_unknown_name_is_told_the_nearest():
+    with pytest.raises(AttributeError, match="no attribute 'Netwrok'; did you mean 'Network'"):
+        _ = nn.Netwrok
+    with pytest.raises(AttributeError, match=r"no attribute 'xyz'$"):
+        _ = nn.xyz
+
+
+def test_an_old_name_warns_and_works(monkeypatch):
+    monkeypatch.setitem(nn._RENAMED, "Net", "Network")
+    with pytest.warns(FutureWarning, match=r"nnfast\.Net is now called nnfast\.Network"):
+        assert nn.Net is nn.Network
+
+
+@pytest.mark.parametrize(
+    ("make", "meant"),
+    [
+        (lambda: nn.Dense(3, "sigmod"), "sigmoid"),
+        (lambda: nn.Dense(3, "ReLU"), "relu"),
+        (lambda: nn.Network([2, 1], loss="mean_square_error"), "mean_squared_error"),
+        (lambda: nn.Network([2, 1], init="glorot"), "glorot_normal"),
+    ],
+)
+def test_an_unknown_choice_is_told_the_nearest(make, meant):
+    with pytest.raises(ValueError, match=rf"\(did you mean '{meant}'\?\); choose from"):
+        make()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from nnfast import datasets, levels, metrics
+from nnfast import naming as _naming
 from nnfast._core import __version__
 from nnfast.arithmetic import walkthrough
 from nnfast.callbacks import (
@@ -115,8 +116,16 @@ __all__ = [
 ]
 
 
+_LATER = ("plots", "sklearn")  # imported when they are first asked for
+_RENAMED: dict[str, str] = {}  # old names: present ones
+
+
 def __getattr__(name: str) -> _Any:
-    """`nnfast.plots`, imported when it is first asked for."""
-    if name == "plots":
-        return _import_module("nnfast.plots")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """What is imported later, and old names."""
+    if name in _LATER:
+        return _import_module(f"nnfast.{name}")
+    return globals()[_naming.current(name, __name__, __all__, _RENAMED)]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nnfast import naming
 
 Label = str | bool | int | float
 MOST_SHOWN = 10
@@ -138,9 +139,9 @@ def _position(label: Any, row: int, position: dict[Label, int]) -> int:
 
 
 def _unknown(label: Any, classes: tuple[Label, ...]) -> str:
-    near = difflib.get_close_matches(str(label), map(str, classes), n=1)
+    near = naming.nearest(str(label), map(str, classes))
     if near:
-        (nearest,) = (repr(own) for own in classes if str(own) == near[0])
+        (nearest,) = (repr(own) for own in classes if str(own) == near)
         return f"{label!r}, which is no class of this network; the nearest is {nearest}."
     return f"{label!r}, which is no class of this network; its classes are {_shown(classes)}."
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnfast import naming
 from nnfast.formulas import (
     BATCH_METHODS,
     LOSSES,
@@ -33,8 +34,12 @@ def choice(what: str, name: object, choices: Collection[str]) -> str:
     """`name`, if it is one of the choices."""
     if isinstance(name, str) and name in choices:
         return name
-    error = ValueError if isinstance(name, str) else TypeError
-    raise error(f"unknown {what} {name!r}; choose from {', '.join(choices)}.")
+    listed = ", ".join(choices)
+    if not isinstance(name, str):
+        raise TypeError(f"unknown {what} {name!r}; choose from {listed}.")
+    near = naming.nearest(name.lower(), choices)
+    meant = f" (did you mean {near!r}?)" if near else ""
+    raise ValueError(f"unknown {what} {name!r}{meant}; choose from {listed}.")
 
 
 def whole_number(what: str, value: object, least: int = 1) -> int:

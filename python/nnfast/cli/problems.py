@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
+from nnfast import naming
 from nnfast.levels.contract import DivergenceError
 
 USAGE, FAILURE = 2, 1  # exit statuses: what was asked for, or what happened then
@@ -43,8 +43,7 @@ def sentence(error: BaseException) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"the nearest is {near[0]!r}."
+    if near := naming.nearest(name, known):
+        return f"the nearest is {near!r}."
     shown = ", ".join(map(repr, known[:10])) + (", ..." if len(known) > 10 else "")
     return f"there are {shown}."
