@@ -1,6 +1,5 @@
 """The site: `python -m sphinx -W --keep-going docs docs/_build`, with `pip install ".[docs]"`."""
 
-import re
 import sys
 from pathlib import Path
 
