@@ -24,6 +24,7 @@ html_title = "nnfast"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
+html_show_copyright = False
 
 # Markdown
 myst_enable_extensions = ["dollarmath"]
@@ -34,8 +35,10 @@ suppress_warnings = ["myst.header"]
 # notebooks: pages with code cells, executed anew in every build
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
+nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+nb_output_stderr = "warn"
 
 # the API, from docstrings
 napoleon_use_rtype = False
