@@ -2,6 +2,8 @@
 
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,16 @@ def test_the_reference_has_no_other_name():
     for name in documented():
         module, _, attribute = name.rpartition(".")
         assert hasattr(pytest.importorskip(module), attribute), name
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    """All but the notebooks, which `test_docs` runs."""
+    for package in ("furo", "myst_nb", "sklearn"):
+        pytest.importorskip(package)
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going"]
+    options = ["-D", "nb_execution_mode=off", "-d", str(tmp_path / "doctrees")]
+    result = subprocess.run(
+        [*command, *options, str(DOCS), str(tmp_path / "site")], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "site" / "index.html").exists()
