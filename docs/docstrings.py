@@ -12,6 +12,7 @@ from typing import Any
 
 SECTION = re.compile(r"(Args|Attributes|Returns|Raises|Yields):$")
 ENTRY = re.compile(r"((?:[a-z]\w*|X|Y)(?:, (?:[a-z]\w*|X|Y))*): (?=\S)")
+INNER = re.compile(r"(?<=; )([a-z]\w*)(?=: )")
 IN_BACKTICKS = re.compile(r"(``.+?``|:\w+:`[^`]+`|`[^`]+`)")
 MARKUP = re.compile(r"(\\|\*|\||(?<=\w)_(?!\w))")
 ANY = re.compile(r": (~?typing\.)?Any(?=[,) ])")
@@ -23,6 +24,11 @@ def plain(text: str) -> str:
     parts = IN_BACKTICKS.split(text)
     parts[::2] = [MARKUP.sub(r"\\\1", part) for part in parts[::2]]
     return "".join(parts)
+
+
+def described(text: str) -> str:
+    """Text about an argument; others that it goes on to, "; name: text", stand in backticks."""
+    return INNER.sub(r"``\1``", plain(text))
 
 
 def rewrite(lines: list[str]) -> list[str]:
@@ -38,10 +44,10 @@ def rewrite(lines: list[str]) -> list[str]:
             kind = "block"
         elif not indented and (starts or kind == "entry") and (match := ENTRY.match(line)):
             names = ", ".join(f"``{name}``" for name in match[1].split(", "))
-            result.append(f"* {names}: {plain(line[match.end() :])}")
+            result.append(f"* {names}: {described(line[match.end() :])}")
             kind = "entry"
-        elif indented:
-            result.append(f"  {plain(line.strip())}")
+        elif kind == "entry" and not starts:
+            result.append(f"  {described(line.strip())}")
         else:
             result.append(plain(line))
             kind = "text"

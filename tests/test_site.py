@@ -15,7 +15,8 @@ PAGES = {page.relative_to(DOCS): page.read_text(encoding="utf-8") for page in DO
 LISTS = [page for page in PAGES if page.name == "index.md"]
 INCLUDE = re.compile(r"```\{literalinclude\} (\S+)\n(.*?)```", re.DOTALL)
 INCLUDES = [(page, *found) for page, text in PAGES.items() for found in INCLUDE.findall(text)]
-MODULES = ["nnfast", "nnfast.datasets", "nnfast.levels", "nnfast.metrics", "nnfast.sklearn"]
+PARTS = ("datasets", "levels", "metrics", "plots", "sklearn")
+MODULES = ["nnfast", *(f"nnfast.{part}" for part in PARTS)]
 
 
 @pytest.mark.parametrize("page", LISTS, ids=str)
