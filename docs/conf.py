@@ -1,4 +1,4 @@
-"""The site: `python -m sphinx -W --keep-going docs docs/_build`, with `pip install ".[docs]"`."""
+"""The site: `python -m sphinx -W --keep-going docs docs/_build/html`, with `pip install ".[docs]"`."""
 
 import sys
 from pathlib import Path
