@@ -1,4 +1,7 @@
-"""The site: `python -m sphinx -W --keep-going docs docs/_build/html`, with `pip install ".[docs]"`."""
+"""The site, which `python -m sphinx -W --keep-going docs docs/_build/html` builds.
+
+It needs what `pip install ".[docs]"` brings.
+"""
 
 import sys
 from pathlib import Path
