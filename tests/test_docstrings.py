@@ -10,7 +10,7 @@ import pytest
 
 import nnfast as nn
 
-MODULES = [nn, nn.datasets, nn.levels, nn.metrics]
+MODULES = [nn, nn.datasets, nn.levels, nn.metrics, nn.plots]
 
 
 def public_objects():
