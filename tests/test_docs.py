@@ -1,4 +1,7 @@
-"""Every Python block of the pages in docs/ runs as it stands, one after the other."""
+"""Every Python block of the pages in docs/ runs as it stands, one after the other.
+
+In a page that is a notebook, the blocks are its code cells.
+"""
 
 import os
 import re
@@ -13,10 +16,12 @@ import pytest
 from nnfast import TrainingWarning
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = {
-    page.name: re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    for page in sorted(DOCS.glob("*.md"))
+BLOCK = re.compile(r"```(?:python|\{code-cell\})\n(?::.*\n)*(.*?)```", re.DOTALL)
+TEXTS = {
+    page.relative_to(DOCS).as_posix(): page.read_text(encoding="utf-8")
+    for page in sorted(DOCS.glob("**/*.md"))
 }
+PAGES = {name: BLOCK.findall(text) for name, text in TEXTS.items()}
 # the packages beside matplotlib that a page needs
 NEEDS = {
     "data.md": ["pandas"],
@@ -28,6 +33,7 @@ NEEDS = {
 @pytest.mark.parametrize("name", [name for name, blocks in PAGES.items() if blocks])
 def test_blocks_run(name, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib").use("Agg")
+    pyplot = pytest.importorskip("matplotlib.pyplot")
     monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "torch"))
     for package in NEEDS.get(name, ()):
         pytest.importorskip(package)
@@ -39,6 +45,7 @@ def test_blocks_run(name, tmp_path, monkeypatch):
         warnings.simplefilter("ignore", DeprecationWarning)  # of Keras with torch itself
         for block in PAGES[name]:
             exec(compile(block, name, "exec"), names)
+    pyplot.close("all")
 
 
 def words_and_numbers(text):
@@ -79,6 +86,5 @@ def test_console_blocks_print_what_they_show(tmp_path):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_somewhere(name):
-    text = (DOCS / name).read_text(encoding="utf-8")
-    for link in re.findall(r"\]\(((?!http|#)[^)]+)\)", text):
-        assert (DOCS / link.split("#")[0]).exists(), link
+    for link in re.findall(r"\]\(((?!http|#)[^)]+)\)", TEXTS[name]):
+        assert (DOCS / name).parent.joinpath(link.split("#")[0]).exists(), link

@@ -2,77 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import os
 
 import numpy as np
 import pytest
 
+from benchmarks.accuracy import (
+    FROM_ZERO,
+    FUNCTIONS,
+    STRIDE,
+    TO_ZERO,
+    float32_truths,
+    float64_truths,
+    worst,
+)
 from nnfast import _core
 
 LIMIT = 4.0  # ulp
 # every float32 where NNFAST_EXHAUSTIVE=1 asks for it (about an hour), else every 1009th
 EXHAUSTIVE = os.environ.get("NNFAST_EXHAUSTIVE") == "1"
-STRIDE = 1 if EXHAUSTIVE else 1009
-BLOCK = 1 << 22
-
-FUNCTIONS = ["exp", "log", "log1p", "sigmoid", "tanh", "expm1", "erf"]
-# where a function is asked for: all numbers, or those from zero, or those to zero
-FROM_ZERO, TO_ZERO = {"log1p"}, {"expm1"}
 
 every_function = pytest.mark.parametrize("function", FUNCTIONS)
-
-
-def sigmoid64(x):
-    """1 / (1 + e^-x) with neither overflow nor cancellation."""
-    e = np.exp(-abs(x))
-    return np.where(x < 0, e, 1) / (1 + e)
-
-
-IN_FLOAT64 = {
-    "exp": np.exp,
-    "log": np.log,
-    "log1p": np.log1p,
-    "sigmoid": sigmoid64,
-    "tanh": np.tanh,
-    "expm1": np.expm1,
-    "erf": np.frompyfunc(math.erf, 1, 1),
-}
-
-
-def ulp_errors(y, truth, rest=0.0):
-    """|y - (truth + rest)| in units of the last place of y's dtype at the truth.
-
-    NaN and infinity must stand where they stand in the truth. Where only one of the two is beyond
-    the range of the dtype, the largest number stands for it.
-    """
-    largest = np.finfo(y.dtype).max
-    with np.errstate(over="ignore", invalid="ignore"):
-        rounded = truth.astype(y.dtype)
-        size = np.spacing(np.minimum(abs(rounded), largest)).astype("float64")
-        finite = np.clip(y.astype("float64"), -float(largest), float(largest))
-        errors = abs((finite - np.clip(truth, -float(largest), float(largest))) - rest) / size
-        same = (y == rounded) | (np.isnan(y) & np.isnan(truth))
-        errors[same & ~np.isfinite(rounded)] = 0
-        errors[np.isnan(y) != np.isnan(truth)] = np.inf
-        errors[np.isinf(truth) & ~same] = np.inf
-    return errors
-
-
-def worst(x, y, truth, rest=0.0):
-    """The largest error in ulp, and where it is."""
-    errors = ulp_errors(y, truth, rest)
-    i = int(errors.argmax())
-    return float(errors[i]), f"f({float(x[i]).hex()}) = {float(y[i]).hex()}"
-
-
-def float32_blocks(function):
-    """All bit patterns, or every 1009th, in blocks."""
-    first = 1 << 31 if function in TO_ZERO else 0
-    end = 1 << (31 if function in FROM_ZERO else 32)
-    for start in range(first, end, BLOCK * STRIDE):
-        patterns = np.arange(start, min(start + BLOCK * STRIDE, end), STRIDE, dtype=np.uint64)
-        yield patterns.astype(np.uint32).view(np.float32)
 
 
 def test_table_is_that_of_the_core(compiled_level):
@@ -82,78 +32,21 @@ def test_table_is_that_of_the_core(compiled_level):
 @pytest.mark.timeout(3600 if EXHAUSTIVE else 60)
 @every_function
 def test_float32(function, compiled_level):
-    for x in float32_blocks(function):
-        with np.errstate(all="ignore"):
-            truth = IN_FLOAT64[function](x.astype("float64")).astype("float64")
+    for x, truth in float32_truths(function, 1 if EXHAUSTIVE else STRIDE):
         error, where = worst(x, _core.evaluate(compiled_level, function, x), truth)
         assert error <= LIMIT, where
-
-
-# float64
-
-
-def special_numbers():
-    """The places where something changes: subnormals, limits, range reduction, cancellation."""
-    limits = np.finfo("float64")
-    tiny = [limits.smallest_subnormal, 3 * limits.smallest_subnormal, limits.tiny / 2, limits.tiny]
-    half_ln2 = np.log(2) / 2 * np.arange(1, 40)
-    exp_limits = [708.4, 709.78, 709.79, 744.4, 745.13, 745.14, 746.0, 747.0, 1e3, 1e300]
-    saturation = [18.0, 18.7, 19.0, 19.06, 19.07, 20.0, 20.1, 36.0, 36.7, 37.5]
-    powers = 2.0 ** np.arange(-70, 64)
-    places = np.concatenate(
-        [tiny, half_ln2, exp_limits, saturation, powers, [0.5**0.5, 2**0.5, limits.max, 1.0]]
-    )
-    with np.errstate(over="ignore"):
-        near = [np.nextafter(places, 0), places, np.nextafter(places, np.inf)]
-    near_one = 1 + np.linspace(-1e-3, 1e-3, 41)
-    return np.concatenate([*near, near_one, [0.0, np.inf, np.nan]])
-
-
-def random_numbers(rng):
-    """Of every magnitude, and more of those where the functions are neither 0 nor 1."""
-    anywhere = rng.integers(0, 0x7FF << 52, 600).view("float64")
-    usual = [rng.uniform(0, limit, 300) for limit in (0.01, 1.0, 25.0, 750.0)]
-    return np.concatenate([anywhere, *usual, 10.0 ** rng.uniform(-20, 3, 300)])
-
-
-def truth_in_two(mp, function, x):
-    """The true value as the sum of two float64."""
-    mp.mp.dps = 60
-    exact = {
-        "exp": mp.exp,
-        "log": mp.log,
-        "log1p": lambda v: mp.log1p(v) if v else v,
-        "sigmoid": lambda v: 1 / (1 + mp.exp(-v)),
-        "tanh": mp.tanh,
-        "expm1": lambda v: mp.expm1(v) if v else v,
-        "erf": mp.erf,
-    }[function]
-    if np.isnan(x) or (function == "log" and x < 0):
-        return np.nan, 0.0
-    if np.isinf(x) or (function == "log" and x == 0):
-        with np.errstate(divide="ignore"):
-            return float(IN_FLOAT64[function](x)), 0.0
-    value = exact(mp.mpf(float(x)))
-    high = float(value)
-    return high, float(value - mp.mpf(high)) if np.isfinite(high) else 0.0
 
 
 @pytest.fixture(scope="module")
 def truths():
     """For each function: arguments, and the true values in two parts."""
     mp = pytest.importorskip("mpmath")
-    magnitudes = np.concatenate([special_numbers(), random_numbers(np.random.default_rng(8))])
-    result = {}
-    for function in FUNCTIONS:
-        positive = [] if function in TO_ZERO else [magnitudes]
-        x = np.concatenate(positive + ([] if function in FROM_ZERO else [-magnitudes]))
-        result[function] = x, np.array([truth_in_two(mp, function, v) for v in x]).T
-    return result
+    return {function: float64_truths(mp, function) for function in FUNCTIONS}
 
 
 @every_function
 def test_float64(function, compiled_level, truths):
-    x, (truth, rest) = truths[function]
+    x, truth, rest = truths[function]
     error, where = worst(x, _core.evaluate(compiled_level, function, x), truth, rest)
     assert error <= LIMIT, where
 

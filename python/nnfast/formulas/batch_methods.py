@@ -74,8 +74,8 @@ class Rprop(BatchMethod):
     The size grows by `increase` where the gradient kept its sign, and shrinks by `decrease` where
     it changed it; the step goes against the sign of g, and how large g is does not matter.
 
-    variant, what happens after a change of sign (Igel & Hüsken 2000, 2003): "irprop-" lets the
-        parameter stay for one iteration; "irprop+" takes its last step back if the loss has grown.
+    variant: after a change of sign, "irprop-" lets the parameter stay for one iteration; "irprop+"
+        takes its last step back if the loss has grown (Igel & Hüsken 2000, 2003).
     initial_step, smallest_step, largest_step: of the step sizes.
 
     Raises ValueError for an unknown variant or for settings out of order.

@@ -122,6 +122,7 @@ class NNClassifier(ClassifierMixin, NNEstimator):  # type: ignore[misc]
         """Train one epoch on a piece of the data, going on with the optimizer and its state.
 
         early_stopping has no part in it.
+
         classes: all labels there will be, needed by the first call. The scale of the inputs is
             that of the first piece, or of the last `fit`.
 
