@@ -257,6 +257,25 @@ def test_targets_of_one_output():
     check(ValueError, ["(4, 2)", "(4, 1)", "1 output or (4,)"], net.fit, X, np.ones((4, 2)))
 
 
+def test_other_labels_are_sent_to_classes():
+    way = "in Network(classes=[...])"
+    check(ValueError, ["y[1] is 7", way], nn.Network([3, 1]).fit, X, [1, 7, 1, 7])
+    softmax = nn.Network([3, nn.Dense(3, "softmax")])
+    check(ValueError, ["y[2] is 3", "0 to 2", way], softmax.fit, X, [1, 2, 3, 1])
+    poisson = nn.Network([3, nn.Dense(1, "exponential")], loss="poisson")
+    check(ValueError, ["y[0] is -1", "0 up. Choose another"], poisson.fit, X, [-1, 2, 3, 1])
+
+
+@pytest.mark.parametrize("kind", [dict, set])
+def test_what_is_no_array_is_named_by_its_type(net, kind):
+    check(TypeError, [f"X is of type {kind.__name__}", "an array"], net.predict, kind())
+
+
+def test_sparse_matrices_are_sent_to_toarray(net):
+    sparse = pytest.importorskip("scipy.sparse")
+    check(TypeError, ["of type csr_matrix", "X.toarray()"], net.predict, sparse.csr_matrix(X))
+
+
 RANGES = [  # activation, loss, rows that are refused, where, rows at the border that are not
     ("sigmoid", "binary_cross_entropy", [[0, 1.001]], "y[0, 1] is 1.001", [[0, 1]]),
     ("sigmoid", "binary_cross_entropy", [[1, 0], [-0.1, 0]], "y[1, 0] is -0.1", [[0.5, 0.25]]),

@@ -211,7 +211,15 @@ class Again:
         return batches()
 
 
-@pytest.mark.parametrize("source", [batches, list(batches()), Again()], ids=["a", "b", "c"])
+SOURCES = {
+    "function": batches,
+    "list": list(batches()),
+    "lists": [list(batch) for batch in batches()],  # as PyTorch's DataLoader gives them
+    "iterable": Again(),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 def test_batches_are_updates(compiled_level, source):
     one, other = network(level=compiled_level), network(level=compiled_level)
     history = one.fit(source, epochs=3)

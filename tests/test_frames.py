@@ -137,6 +137,27 @@ def test_what_is_no_number_is_named(library, values, message):
     assert net.optimizer is None
 
 
+def test_a_text_among_numbers_is_named():
+    pandas = pytest.importorskip("pandas")
+    column = pandas.Series([1, "many", 2.5], dtype=object)
+    frame = pandas.DataFrame({"area": [1.0, 2.0, 3.0], "rooms": [1, 2, 3], "new": column})
+    with pytest.raises(TypeError, match="'new' of X holds texts, such as many"):
+        network().fit(frame, PRICE[:3])
+
+
+def test_numbers_of_numpy_in_a_column_of_objects_are_numbers():
+    pandas = pytest.importorskip("pandas")
+    values = [np.int64(1), np.float32(2.5), True]
+    frame = pandas.DataFrame({"rooms": pandas.Series(values, dtype=object)})
+    assert nn.Standardizer().fit(frame).shift == [1.5]
+
+
+def test_a_lazy_frame_has_to_be_collected():
+    polars = pytest.importorskip("polars")
+    with pytest.raises(TypeError, match=r"X is of type LazyFrame; .* give X.collect\(\)"):
+        network().predict(polars.LazyFrame(TABLE))
+
+
 @pytest.mark.parametrize(
     "values", [[1.5, None, 2.5], [1, 2, None], [True, None, False], ["a", None, "b"]]
 )

@@ -221,3 +221,22 @@ def test_labels_before_the_first_fit():
 def test_arguments_are_checked(classes, error, message):
     with pytest.raises(error, match=message):
         network(classes=classes)
+
+
+class Counted(str):
+    """A text that counts how often it is compared."""
+
+    comparisons = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        Counted.comparisons += 1
+        return str.__eq__(self, other)
+
+
+def test_many_labels_are_not_compared_with_each_other():
+    y = np.array([Counted(k) for k in range(1000)], object)
+    Counted.comparisons = 0
+    with pytest.raises(ValueError, match="y has 1000 classes"):
+        network().fit(np.zeros((1000, 4)), y)
+    assert Counted.comparisons < 20_000

@@ -594,6 +594,11 @@ def test_categories_agree_with_pandas(scratch):
         ("a,k\n1,?\n", {"missing": "mean"}, r", line 2, column 2: the label is missing"),
         ("a,k\n1,0\n,1\n", {}, ", line 3, column 1: the value is missing"),
         ("a,k\nx,0\n,1\n", {"categories": "one_hot"}, ", line 3, column 1: the value is missing"),
+        ("a,k\n22,0\nNA,1\n", {"categories": "one_hot"}, ", line 3, column 1: .* missing says"),
+        ("a,k\n22,0\nNA,1\n", {}, ", line 3, column 1: .* The argument missing says what"),
+        ("a,k\n2,0\nx,1\n", {}, ', line 3, column 1: .* Texts need categories="one_hot"'),
+        ('a,k\n"1,5",0\n', {}, ", line 2, column 1: .* Its comma has to be a decimal point"),
+        ("a,k\n1,\n", {}, ', line 2, column 2: .*give missing="drop"'),
         ("a,k\ninf,0\n", {"categories": "one_hot"}, ", line 2, column 1: 'inf' is not a finite"),
         ("a,k\nx,0\n" + "y" * 201 + ",1\n", {"categories": "one_hot"}, ", line 3, .* 201 char"),
         (

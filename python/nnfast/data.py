@@ -198,7 +198,9 @@ class Batches:
         return batches
 
     def _rows(self, batch: Any, number: int) -> Rows:
-        if not isinstance(batch, tuple) or len(batch) not in (2, 3):
+        # a list of numbers is a row; loaders such as PyTorch's give lists of arrays
+        arrays = isinstance(batch, list) and all(getattr(part, "ndim", 0) for part in batch)
+        if not (isinstance(batch, tuple) or arrays) or len(batch) not in (2, 3):
             raise TypeError(
                 f"batch {number} is of type {type(batch).__name__}; expected a tuple (X, y) or "
                 "(X, y, sample_weight). If X is no source of batches, y is missing."

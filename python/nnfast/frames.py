@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnfast import validation
+
 LIBRARIES = ("pandas", "polars", "pyarrow")
 SHOWN = 5  # names of columns in a sentence
 DUMMIES = {
@@ -96,7 +98,7 @@ def _values(column: Any, where: str) -> NDArray[Any]:
     if hasattr(column, "type") and _is_categorical(column):  # pyarrow's stay numbers in an array
         column = column.cast(column.type.value_type)
     array = np.asarray(column)
-    if array.dtype.kind == "O" and all(type(item) in (int, float, bool) for item in array):
+    if array.dtype.kind == "O" and all(map(validation.is_real, array)):
         array = np.array(array.tolist())  # numbers that the library keeps as objects
     return array
 
@@ -114,7 +116,8 @@ def _missing(where: str, row: int) -> str:
 
 
 def _not_numbers(where: str, name: Any, array: NDArray[Any], column: Any, library: str) -> str:
-    first = array[0] if len(array) else None
+    others = (item for item in array if not validation.is_real(item))
+    first = next(others, array[0] if len(array) else None)
     sentence = f"{where} holds {{}}, such as {first!s}; a network takes numbers. Leave it out, or "
     if _is_categorical(column) or isinstance(first, (str, type(None))):
         kind = "categories" if _is_categorical(column) else "texts"

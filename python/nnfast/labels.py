@@ -38,12 +38,10 @@ def learn(y: Any, outputs: int) -> tuple[Label, ...] | None:
         return (False, True) if outputs <= 2 else None
     if not holds_labels(array):
         return None
-    items = array.tolist()
-    try:
-        distinct = list(dict.fromkeys(items))
-    except TypeError:  # what cannot be hashed is no label
-        distinct = items
-    labels = {_label(item, f"y[{items.index(item)}]") for item in distinct}
+    labels: set[Label] = set()
+    for row, item in enumerate(array.tolist()):
+        if not isinstance(item, str) or item not in labels:
+            labels.add(_label(item, f"y[{row}]"))
     found = tuple(sorted(labels, key=lambda label: (isinstance(label, str), label)))
     if set(found) <= {False, True} and outputs <= 2:
         return (False, True)

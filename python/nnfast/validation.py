@@ -64,6 +64,12 @@ def true_or_false(what: str, value: object) -> bool:
     return bool(value)
 
 
+def is_real(value: object) -> bool:
+    """Whether `value` is a real number of Python or NumPy, True and False among them."""
+    # a timedelta64 is a kind of integer to NumPy
+    return isinstance(value, REAL) and not isinstance(value, np.timedelta64)
+
+
 def _number(what: str, value: object, expected: str) -> float:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, REAL):
         raise TypeError(f"{what} is {value!r}; expected {expected}.")
@@ -142,10 +148,16 @@ def numeric_array(name: str, value: Any, dtype: str | None) -> Array:
 @np.errstate(over="ignore")
 def _from_objects(name: str, array: NDArray[Any]) -> NDArray[Any]:
     """Numbers out of an array of objects; a text, None or anything else is named."""
+    if not array.ndim and array.item() is not None:
+        ways = (way for way in ("toarray", "collect") if hasattr(array.item(), way))
+        advice = "".join(f"; give {name}.{way}()" for way in ways)
+        raise TypeError(
+            f"{name} is of type {type(array.item()).__name__}; expected an array, a list or a "
+            f"table of numbers{advice}."
+        )
     numbers = np.empty(array.shape)
     for position, item in np.ndenumerate(array):
-        # a timedelta64 is a kind of integer to NumPy
-        if not isinstance(item, REAL) or isinstance(item, np.timedelta64):
+        if not is_real(item):
             raise TypeError(f"{name}{list(position) or ''} is {item!r}; expected a real number.")
         try:
             numbers[position] = item
@@ -261,7 +273,8 @@ def _one_hot(labels: Array, classes: int) -> Array:
         i = int(np.argmin(right))
         raise ValueError(
             f"y[{i}] is {labels[i]:g}; y of shape {labels.shape} for a network with {classes} "
-            f"outputs holds class labels, whole numbers from 0 to {classes - 1}."
+            f"outputs holds class labels, whole numbers from 0 to {classes - 1}. Name other labels "
+            "in Network(classes=[...])."
         )
     rows = np.zeros((len(labels), classes), labels.dtype)
     rows[np.arange(len(labels)), labels.astype(np.int64)] = 1
@@ -286,6 +299,9 @@ _RANGES: dict[str, tuple[Callable[[Array], Array], str]] = {
     ),
 }
 
+# what to do with classes in y (n,) and (n, outputs)
+_CLASSES = {1: "Name classes in Network(classes=[...])", 2: "Encode classes so"}
+
 
 def _require_range(y: Array, loss: str, given: Array) -> None:
     """Refuse targets that the loss does not take; `given` is y in the shape that the user knows."""
@@ -298,9 +314,12 @@ def _require_range(y: Array, loss: str, given: Array) -> None:
             continue
         require_finite("y", given, y.dtype.name)
         i, j = (int(k) for k in np.argwhere(~right)[0])
+        place = f"{start + i}, {j}" if given.ndim > 1 else f"{start + i}"
+        advice = "Choose another loss."
+        if LOSSES[loss].targets != "positive":
+            advice = f"{_CLASSES[given.ndim]}, or choose another loss."
         raise ValueError(
-            f"y[{start + i}, {j}] is {piece[i, j]:g}; the loss {loss!r} expects {expected}. "
-            "Encode the classes so, or choose another loss."
+            f"y[{place}] is {piece[i, j]:g}; the loss {loss!r} expects {expected}. {advice}"
         )
 
 

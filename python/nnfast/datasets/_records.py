@@ -94,7 +94,10 @@ def label_column(first: Row, label: int | str | None) -> int | None:
 def label_of(field: str, where: str) -> str:
     label = field.strip()
     if label.lower() in _NO_LABELS:
-        raise ValueError(f"{where}: the label is missing or not finite ({field!r} was found).")
+        raise ValueError(
+            f"{where}: the label is missing or not finite ({field!r} was found); remove the row, "
+            'or give missing="drop".'
+        )
     if len(label) > LONGEST_LABEL:
         raise ValueError(
             f"{where}: the label has {len(label)} characters, but at most {LONGEST_LABEL} are "

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from ._records import (
     label_of,
     rows_of,
 )
+
+_DECIMAL_COMMA: Final = re.compile(r"[+-]?[\d,]*\d")
 
 
 def load_csv(
@@ -170,7 +173,7 @@ class _Source:
         with self._open() as rows:
             for row in rows:
                 for k, field in enumerate(self._features(row)):
-                    if k not in found and not self._is_gap(field) and not is_number(field):
+                    if k not in found and not is_gap(field) and not is_number(field):
                         found.add(k)
         return found
 
@@ -231,7 +234,7 @@ class _Source:
         except BadNumberError as error:
             raise ValueError(
                 f"{row.where}, column {self._number(error.position)}: {error.problem}; features "
-                "must be finite numbers."
+                f"must be finite numbers.{_advice(features[error.position])}"
             ) from None
 
     def _number(self, feature: int | None) -> int:
@@ -239,6 +242,15 @@ class _Source:
         if feature is None:
             return (self.column or 0) + 1
         return feature + 1 + (self.column is not None and feature >= self.column)
+
+
+def _advice(field: str) -> str:
+    """What to do about a field that is not a number, as the end of a sentence."""
+    if is_gap(field):
+        return " The argument missing says what happens to gaps."
+    if _DECIMAL_COMMA.fullmatch(field.strip()):
+        return " Its comma has to be a decimal point, or to go."
+    return "" if is_number(field) else ' Texts need categories="one_hot".'
 
 
 def _sort(X: Floats, codes: dict[int, dict[str, int]]) -> dict[int, list[str]]:
