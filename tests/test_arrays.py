@@ -148,7 +148,7 @@ REFUSED = {
     "dictionary": (TypeError, lambda a: {"a": [1]}, "of type dict"),
     "no arrays": (ValueError, lambda a: [[a] * 3, [None] * 3], "different lengths"),
     "a text": (TypeError, lambda a: "1 2 3", "real numbers"),
-    "a function": (TypeError, lambda a: np.sin, "real number"),
+    "a function": (TypeError, lambda a: np.sin, "of type ufunc"),
     "no elements": (ValueError, lambda a: [], "(0,)"),
     "no rows": (ValueError, lambda a: a[:0], "(0, "),
     "no columns": (ValueError, lambda a: a[:, :0], ", 0)"),

@@ -79,6 +79,8 @@ def test_labels_of_any_kind(labels, rng):
     assert (model.classes_ == np.unique(y)).all()
     assert model.predict(X).dtype == y.dtype
     assert model.score(X, y) == 1
+    assert model.network_.classes == tuple(sorted(labels))
+    assert (model.network_.predict_classes(X) == y).all()
     P = model.predict_proba(X)
     assert P.shape == (200, len(labels))
     np.testing.assert_allclose(P.sum(axis=1), 1)
@@ -302,7 +304,7 @@ def test_class_weight_knows_the_labels(rng):
     named = {label: 300 / (2 * count) for label, count in counts.items()}
     twin = clone(model).set_params(class_weight=named).fit(X, y)
     np.testing.assert_allclose(twin.network_.parameters, balanced.network_.parameters, rtol=1e-6)
-    with pytest.raises(ValueError, match="class_weight has the label 'odd'; the classes are"):
+    with pytest.raises(ValueError, match="class_weight has 'odd', which is no class"):
         model.set_params(class_weight={"odd": 1}).fit(X, y)
 
 
@@ -392,7 +394,9 @@ def test_partial_fit_checks_classes(flowers):
     assert model.predict_proba(X).shape == (150, 3)
     with pytest.raises(ValueError, match="but the first call had"):
         model.partial_fit(X, y, classes=[0, 1])
-    with pytest.raises(ValueError, match="y has the label 7; the classes are"):
+    with pytest.raises(
+        ValueError, match=r"y\[0\] is 7, which is no class of this network; its classes are 0, 1, 2"
+    ):
         model.partial_fit(X, y + 7)
 
 

@@ -22,9 +22,9 @@ def read(value: Any, outputs: int) -> tuple[Label, ...] | None:
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise TypeError(f"classes is {value!r}; expected a list of labels, or None.")
     labels = tuple(_label(item, f"classes[{k}]") for k, item in enumerate(value))
-    for label in labels:
-        if labels.count(label) > 1:
-            raise ValueError(f"classes has {label!r} twice; every class has a label of its own.")
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise ValueError(f"classes has {twice!r} twice; every class has a label of its own.")
     _require_count(labels, outputs, "classes")
     return labels
 

@@ -113,7 +113,7 @@ class NNEstimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     @abstractmethod
     def _targets(self, y: Array) -> Array:
-        """y as the network takes it, (n, outputs) or class labels (n,)."""
+        """y as the network takes it, (n, outputs) or labels of its classes (n,)."""
 
     @abstractmethod
     def _output_layer(self) -> Dense:
@@ -123,6 +123,10 @@ class NNEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         return None
 
     def _class_weight(self) -> Any:
+        return None
+
+    def _classes(self) -> Any:
+        """The labels that the network knows."""
         return None
 
     # ---- training ---------------------------------------------------------------------------
@@ -229,6 +233,7 @@ class NNEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             seed=check_random_state(self.random_state).randint(2**31 - 1),
             input_scaler=standard(X, weight) if scale else None,
             output_scaler=self._output_scaler(y, weight) if scale else None,
+            classes=self._classes(),
         )
         self.n_iter_ = 0
         self.loss_curve_: list[float] = []

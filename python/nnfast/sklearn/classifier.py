@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -205,14 +204,7 @@ class NNClassifier(ClassifierMixin, NNEstimator):  # type: ignore[misc]
             return y
         if y.ndim > 1:
             raise ValueError(f"y has shape {y.shape}; expected {(len(y),)}, a class for each row.")
-        index = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
-        unknown = self.classes_[index] != y
-        if unknown.any():
-            raise ValueError(
-                f"y has the label {y[unknown].tolist()[0]!r}; the classes are "
-                f"{self.classes_.tolist()}."
-            )
-        return index
+        return y
 
     def _output_layer(self) -> Dense:
         if self._multilabel:
@@ -229,13 +221,7 @@ class NNClassifier(ClassifierMixin, NNEstimator):  # type: ignore[misc]
         return Dense(1 if single else len(self.classes_), activation)
 
     def _class_weight(self) -> Any:
-        """class_weight by index, as the network takes it."""
-        if not isinstance(self.class_weight, Mapping):
-            return self.class_weight
-        index = {label: i for i, label in enumerate(self.classes_.tolist())}
-        unknown = [label for label in self.class_weight if label not in index]
-        if unknown:
-            raise ValueError(
-                f"class_weight has the label {unknown[0]!r}; the classes are {list(index)}."
-            )
-        return {index[label]: weight for label, weight in self.class_weight.items()}
+        return self.class_weight
+
+    def _classes(self) -> Any:
+        return None if self._multilabel else self.classes_.tolist()
