@@ -215,7 +215,7 @@ def test_what_is_not_ready(keras):
     image = keras.Sequential([keras.Input((2, 3)), keras.layers.Dense(2)])
     with pytest.raises(ValueError, match="put a Flatten first"):
         nn.from_keras(image)
-    with pytest.raises(TypeError, match="model is 3"):
+    with pytest.raises(TypeError, match="model is of type int"):
         nn.from_keras(3)
 
 

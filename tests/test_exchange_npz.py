@@ -91,7 +91,7 @@ def test_damaged_files(random_network, path):
 
 def test_scalers_that_wait_for_data(path):
     network = nn.Network([2, 1], input_scaler="standard")
-    with pytest.raises(ValueError, match="is not fitted; train the network first"):
+    with pytest.raises(ValueError, match="the network's input_scaler is not fitted yet"):
         network.to_npz(path)
     assert not path.exists()
 

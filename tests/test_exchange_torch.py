@@ -171,7 +171,7 @@ def test_modules_with_a_forward_of_their_own(torch):
     for module in (Mine(2, 1), Model()):
         with pytest.raises(ValueError, match=r"(Mine|Model): a dense network has no such part"):
             nn.from_torch(module)
-    with pytest.raises(TypeError, match="module is 3"):
+    with pytest.raises(TypeError, match="module is of type int"):
         nn.from_torch(3)
 
 

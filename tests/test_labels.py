@@ -177,7 +177,8 @@ def test_unknown_labels_are_named(y, error, message):
         (
             ["a", "b", "a"],
             ValueError,
-            r"y has 2 classes \('a', 'b'\), but a network with 3 outputs",
+            r"y has 2 classes \('a', 'b'\), but a network with 3 outputs has 3\. Name all of them, "
+            r"also those that y does not have, in Network\(classes=\[\.\.\.\]\)\.",
         ),
         (["a", None, "b"], TypeError, r"y\[1\] is None; expected a label"),
         (["a", np.nan, "b"], TypeError, r"y\[1\] is nan; expected a label"),
@@ -192,6 +193,11 @@ def test_labels_that_do_not_fit(y, error, message):
     with pytest.raises(error, match=message):
         net.fit(X[:3], y, verbose=0)
     assert net.classes is None
+
+
+def test_more_labels_than_outputs_need_another_layer():
+    with pytest.raises(ValueError, match=r"y has 3 classes .* The last layer needs an output for"):
+        network(1).fit(X, NAMES, verbose=0)
 
 
 def test_labels_before_the_first_fit():

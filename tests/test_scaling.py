@@ -315,13 +315,13 @@ def test_learning_rates_and_levels_before_the_first_fit(scaler):
 def test_nothing_is_computed_before_the_first_fit(scaler, call):
     net = scaling(scaler)
     arguments = (X, Y) if call in ("evaluate", "input_gradient") else (X,)
-    with pytest.raises(ValueError, match="scaler of X is not fitted yet: "):
+    with pytest.raises(ValueError, match="input_scaler is not fitted yet: "):
         getattr(net, call)(*arguments)
 
 
 def test_batches_need_fitted_scalers(scaler, level):
     batches = [(X[:20], Y[:20]), (X[20:], Y[20:])]
-    with pytest.raises(ValueError, match=r"scaler of X is not fitted yet.*`fit` with arrays"):
+    with pytest.raises(ValueError, match=r"input_scaler is not fitted yet.*`fit` with arrays"):
         scaling(scaler, level=level).fit(batches)
     inputs, targets = SCALERS[scaler]().fit(X), SCALERS[scaler]().fit(Y)
     net = network(input_scaler=inputs, output_scaler=targets, level=level)

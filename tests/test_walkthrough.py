@@ -480,6 +480,18 @@ def test_save_knows_its_suffixes(tmp_path):
         example().save(tmp_path / "update.pdf")
 
 
+def test_save_leaves_no_half_of_a_file(tmp_path, monkeypatch):
+    def full(handle):
+        raise OSError("the disk is full")
+
+    path = tmp_path / "update.txt"
+    path.write_text("old", encoding="utf-8")
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="cannot save: the disk is full"):
+        example().save(path)
+    assert path.read_text(encoding="utf-8") == "old"
+
+
 def test_html_is_complete_in_itself():
     page = example().to_html()
     assert page.startswith("<!DOCTYPE html>")

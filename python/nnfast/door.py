@@ -156,11 +156,7 @@ class Door:
     def _scaled(self, name: str, raw: Array, scaler: Scaler | None) -> Array:
         if scaler is None:
             return raw
-        if not scaler.fitted:
-            raise ValueError(
-                f"the network's scaler of {name} is not fitted yet: {scaler!r}. `fit` with arrays "
-                "does it, or give the network one that is: .fit(data) returns it."
-            )
+        scaling.require_fitted("input_scaler" if name == "X" else "output_scaler", scaler)
         scaled = scaler.apply(raw, self.architecture.dtype)
         validation.require_finite(name, scaled, self.architecture.dtype)
         return scaled

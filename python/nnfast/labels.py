@@ -121,11 +121,16 @@ def _require_count(labels: tuple[Label, ...], outputs: int, name: str) -> None:
     expected = max(2, outputs)
     if len(labels) == expected:
         return
-    advice = "classes names all of them, also those that y does not have"
+    if name == "classes":
+        advice = "Name one class for each output."
+    elif len(labels) < expected:
+        advice = "Name all of them, also those that y does not have, in Network(classes=[...])."
+    else:
+        advice = 'The last layer needs an output for each: Dense(classes, "softmax").'
     raise ValueError(
         f"{name} has {len(labels)} {'class' if len(labels) == 1 else 'classes'} ({_shown(labels)}),"
         f" but a network with {outputs} output{'s' if outputs > 1 else ''} has {expected}. "
-        + ("Name one class for each output." if name == "classes" else f"Network({advice}).")
+        + advice
     )
 
 

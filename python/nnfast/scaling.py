@@ -244,6 +244,15 @@ def read(what: str, value: Any, columns: int) -> Scaler | None:
     return value
 
 
+def require_fitted(what: str, scaler: Scaler) -> None:
+    """Refuse a network's scaler that waits for its first data."""
+    if not scaler.fitted:
+        raise ValueError(
+            f"the network's {what} is not fitted yet: {scaler!r}. `fit` with arrays does it, or "
+            "give the network one that is: .fit(data) returns it."
+        )
+
+
 def _numbers(X: Any) -> Array:
     """X as numbers of their own dtype."""
     return validation.numeric_array("X", frames.targets(X), None)

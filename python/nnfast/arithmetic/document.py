@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from nnfast import tensorfile
 from nnfast.arithmetic.quantities import Section, Step
 from nnfast.levels.contract import Architecture, Array, Pair
 
@@ -75,7 +76,8 @@ class Walkthrough:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the text into a file: .txt as printed, .md in Markdown, .html as a page.
 
-        Raises ValueError for another suffix, OSError where the file cannot be written.
+        The file is complete or unchanged. Raises ValueError for another suffix, OSError where the
+        file cannot be written.
         """
         kinds = {".txt": self.__str__, ".md": self.to_markdown, ".html": self.to_html}
         path = Path(path)
@@ -83,4 +85,5 @@ class Walkthrough:
             raise ValueError(
                 f"the path {str(path)!r} ends in {path.suffix!r}; expected {', '.join(kinds)}."
             )
-        path.write_text(kinds[path.suffix.lower()]() + "\n", encoding="utf-8")
+        text = kinds[path.suffix.lower()]() + "\n"
+        tensorfile.replace(path, [text.encode()])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnfast import __version__, tensorfile, validation
+from nnfast import __version__, scaling, tensorfile, validation
 from nnfast.exchange import c_fixed, c_float, c_math, c_text
 from nnfast.exchange.fixed_point import LIMITS
 from nnfast.formulas import LOSSES
@@ -96,10 +96,7 @@ def _scaler(name: str, scaler: Scaler | None) -> c_text.Scaler | None:
     """(shift, scale) of a scaler."""
     if scaler is None:
         return None
-    if not scaler.fitted:
-        raise ValueError(
-            f"the network's {name} is not fitted yet: {scaler!r}. `fit` with arrays does it."
-        )
+    scaling.require_fitted(name, scaler)
     return scaler.shift, scaler.scale
 
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from nnfast import scaling
 from nnfast.formulas import losses_for
 from nnfast.layers import Dense
 from nnfast.levels.contract import Array
@@ -51,9 +52,9 @@ def layers(network: Structure) -> Iterator[Layer]:
 
 def require_fitted(network: Structure) -> None:
     """Refuse a network whose scalers wait for their first data."""
-    for scaler in (network.input_scaler, network.output_scaler):
-        if scaler is not None and not scaler.fitted:
-            raise ValueError(f"{scaler!r} is not fitted; train the network first.")
+    for name in ("input_scaler", "output_scaler"):
+        if (scaler := getattr(network, name)) is not None:
+            scaling.require_fitted(name, scaler)
 
 
 def unsupported(library: str, layer: Layer, place: int) -> NoReturn:

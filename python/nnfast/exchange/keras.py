@@ -93,7 +93,7 @@ def from_keras(model: Any, *, loss: str | None = None) -> Network:
     """
     keras = extras.load("keras", extra="keras", purpose="from_keras")
     if not isinstance(model, keras.Model):
-        raise TypeError(f"model is {model!r}; expected a Keras model.")
+        raise TypeError(f"model is of type {type(model).__name__}; expected a Keras model.")
     if not model.built:
         raise ValueError("the model is not built; give it a keras.Input, or call it once.")
     steps = Chain()

@@ -87,8 +87,9 @@ def _unwrap(steps: Chain, model: Any) -> tuple[Any, Any]:
             return _unwrap(steps, model)
     if not _is(model, "neural_network", "MLPClassifier", "MLPRegressor"):
         raise TypeError(
-            f"model is or ends in {model!r}; expected an MLPClassifier or an MLPRegressor, alone "
-            "or in a Pipeline."
+            f"model is or ends in a {type(model).__name__}; expected an MLPClassifier or an "
+            "MLPRegressor, alone or in a Pipeline. An NNClassifier or NNRegressor has its network "
+            "in `network_`."
         )
     return model, undo
 

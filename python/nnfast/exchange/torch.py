@@ -87,7 +87,9 @@ def from_torch(module: Any, *, loss: str | None = None) -> Network:
     """
     torch = extras.load("torch", extra="torch", purpose="from_torch")
     if not isinstance(module, torch.nn.Module):
-        raise TypeError(f"module is {module!r}; expected a torch.nn.Sequential.")
+        raise TypeError(
+            f"module is of type {type(module).__name__}; expected a torch.nn.Sequential."
+        )
     steps = Chain()
     for name, part in _parts(torch, module, ""):
         kind = type(part).__name__
