@@ -582,7 +582,7 @@ MISTAKES = {
     "train iris.csv -o a --task regression": "the target holds texts, such as setosa",
     "train gaps.csv -o a": "It can be read with --missing mean",
     "train flats.csv -o a": "It can be read with --categories one_hot",
-    "train gaps.csv -o a --categories one_hot": "column 'a' holds numbers and '?'",
+    "train gaps.csv -o a --categories one_hot": "column 1: '?' is not a number",
     "train both.csv -o a": "of every text and --missing mean",
     "train same.csv -o a": "every row has the same target, 1",
     "train empty.csv -o a": "is empty",

@@ -12,7 +12,6 @@ from nnfast import datasets
 from nnfast.cli import files
 from nnfast.cli.problems import UsageError
 from nnfast.datasets._columns import Table
-from nnfast.datasets._records import is_gap, is_number
 
 Pair = tuple[Any, Any]
 BOTH = {"categories": "one_hot", "missing": "mean"}
@@ -77,7 +76,7 @@ def _read_table(load: Callable[..., Table], options: argparse.Namespace) -> Exam
     """The table with the chosen ways; an error names those that would have helped."""
     chosen = {"missing": options.missing, "categories": options.categories}
     try:
-        table = _load(load, chosen)
+        table = load(**chosen)
     except ValueError as error:
         for ways in ({"missing": "mean"}, {"categories": "one_hot"}, BOTH):
             if _works(load, {**chosen, **ways}):
@@ -86,24 +85,9 @@ def _read_table(load: Callable[..., Table], options: argparse.Namespace) -> Exam
     return Examples(table.X, table.y, table.feature_names)
 
 
-def _load(load: Callable[..., Table], ways: dict[str, Any]) -> Table:
-    """The table; without `missing`, gaps between numbers are no categories."""
-    table = load(**ways)
-    texts: dict[str, list[str]] = {}
-    for name in table.feature_names if ways["missing"] is None else ():
-        column, equals, text = name.partition("=")
-        if equals:
-            texts.setdefault(column, []).append(text)
-    for column, found in texts.items():
-        gaps = [text for text in found if is_gap(text)]
-        if gaps and all(is_gap(text) or is_number(text) for text in found):
-            raise UsageError(f"column {column!r} holds numbers and {gaps[0]!r}.")
-    return table
-
-
 def _works(load: Callable[..., Table], ways: dict[str, Any]) -> bool:
     try:
-        _load(load, ways)
+        load(**ways)
     except ValueError:
         return False
     return True
