@@ -118,7 +118,8 @@ def numeric_array(name: str, value: Any, dtype: str | None) -> Array:
 
     Raises TypeError for what does not hold real numbers, ValueError for masked entries.
     """
-    if type(value) is np.ndarray and value.dtype == _NATIVE.get(dtype or ""):
+    ready = _NATIVE.values() if dtype is None else (_NATIVE[dtype],)
+    if type(value) is np.ndarray and value.dtype in ready:
         flags = value.flags
         if flags.c_contiguous and flags.aligned:
             return value
