@@ -450,7 +450,7 @@ def test_damaged_files_are_refused(change, message, tmp_path):
         (
             {"input_scaler": "standart"},
             ValueError,
-            "unknown input_scaler 'standart'; choose from s",
+            "unknown input_scaler 'standart' .*'standard'.*; choose from s",
         ),
         ({"output_scaler": 3}, TypeError, r"output_scaler is 3; expected nnfast.Standardizer\(\)"),
         ({"input_scaler": nn.Standardizer}, TypeError, "input_scaler is <class"),
