@@ -594,6 +594,11 @@ def test_categories_agree_with_pandas(scratch):
         ("a,k\n1,?\n", {"missing": "mean"}, r", line 2, column 2: the label is missing"),
         ("a,k\n1,0\n,1\n", {}, ", line 3, column 1: the value is missing"),
         ("a,k\nx,0\n,1\n", {"categories": "one_hot"}, ", line 3, column 1: the value is missing"),
+        (
+            "a,k\nx,0\nNA,1\n",
+            {"categories": "one_hot"},
+            ", line 3, column 1: the value is missing \\(.NA. was",
+        ),
         ("a,k\n22,0\nNA,1\n", {"categories": "one_hot"}, ", line 3, column 1: .* missing says"),
         ("a,k\n22,0\nNA,1\n", {}, ", line 3, column 1: .* The argument missing says what"),
         ("a,k\n2,0\nx,1\n", {}, ', line 3, column 1: .* Texts need categories="one_hot"'),

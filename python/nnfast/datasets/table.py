@@ -218,8 +218,10 @@ class _Source:
                 continue
             text = features[k].strip()
             where = f"{row.where}, column {self._number(k)}"
-            if not text:
-                raise ValueError(f"{where}: the value is missing; see the argument missing.")
+            if is_gap(text):
+                raise ValueError(
+                    f"{where}: the value is missing ({text!r} was found); see the argument missing."
+                )
             if len(text) > LONGEST_LABEL:
                 raise ValueError(
                     f"{where}: the text has {len(text)} characters, but a category at most "
