@@ -48,11 +48,13 @@ def test_files():
     assert sorted(Path(name).name for name in licences) == ["LICENSE", "README.md"]
 
 
-@pytest.mark.parametrize(
-    "name", ["py.typed", "_core.pyi", "datasets/data/iris.csv", "datasets/data/digits.npz"]
-)
-def test_data(name):
-    assert (PACKAGE / name).exists()
+def test_every_file_of_the_package_is_installed():
+    """Types and data as well."""
+    tree = ROOT / "python" / "nnfast"
+    names = {p.relative_to(tree) for p in tree.rglob("*") if p.is_file()}
+    names = {n for n in names if "__pycache__" not in n.parts and n.suffix not in (".so", ".pyd")}
+    assert {Path("py.typed"), Path("_core.pyi")} <= names
+    assert [name for name in sorted(names) if not (PACKAGE / name).exists()] == []
 
 
 def test_every_extra_that_the_package_names_exists():
