@@ -167,6 +167,7 @@ def bits(array):
     return np.ascontiguousarray(array).view(f"i{array.itemsize}").ravel()
 
 
+@pytest.mark.timeout(900)  # compiles the core
 @pytest.mark.skipif(not WITH_FMA, reason="needs an instruction set with fma")
 @pytest.mark.parametrize(
     "cases", [every_pairing, every_optimizer, every_batch_method, controlled, subnormal]
