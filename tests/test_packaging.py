@@ -43,7 +43,8 @@ def test_metadata():
 def test_files():
     belongs = r"nnfast/|nnfast-[^/]*\.dist-info/|nnfast\.libs/|(\.\./)*(bin|Scripts)/nnfast"
     assert [name for name in FILES if not re.match(belongs, name)] == []
-    assert [name for name in FILES if re.search(r"test|\.(cpp|h|o|a)$", name)] == []
+    not_for_users = r"(^|/)(tests?[_/]|conftest)|\.(cpp|h|o|a)$"
+    assert [name for name in FILES if re.search(not_for_users, name)] == []
     licences = [name for name in FILES if "/licenses/" in name]
     assert sorted(Path(name).name for name in licences) == ["LICENSE", "README.md"]
 
