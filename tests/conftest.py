@@ -111,6 +111,12 @@ def optimizers():
 
 
 @pytest.fixture
+def pairings():
+    """All that the fixture `pairing` goes through."""
+    return PAIRINGS
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(20240229)
 

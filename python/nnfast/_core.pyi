@@ -5,16 +5,16 @@ from numpy.typing import NDArray
 
 from nnfast.levels.contract import Control, TrainingState
 
-T = TypeVar("T", np.float32, np.float64)
+_T = TypeVar("_T", np.float32, np.float64)
 
 __version__: str
 compiler: str
 
 def levels() -> dict[str, bool]: ...
 def formulas(level: str) -> dict[str, list[str]]: ...
-def evaluate(level: str, function: str, x: NDArray[T]) -> NDArray[T]: ...
+def evaluate(level: str, function: str, x: NDArray[_T]) -> NDArray[_T]: ...
 
-class _Network(Generic[T]):
+class _Network(Generic[_T]):
     def __init__(
         self,
         level: str,
@@ -25,7 +25,7 @@ class _Network(Generic[T]):
         regularization: list[tuple[float, float, float, float]] = ...,
         input_noise: tuple[float, float] = ...,
     ) -> None: ...
-    def forward(self, parameters: NDArray[Any], x: NDArray[Any], threads: int) -> NDArray[T]: ...
+    def forward(self, parameters: NDArray[Any], x: NDArray[Any], threads: int) -> NDArray[_T]: ...
     def loss(
         self,
         parameters: NDArray[Any],
@@ -41,7 +41,7 @@ class _Network(Generic[T]):
         y: NDArray[Any],
         weights: NDArray[Any] | None,
         threads: int,
-    ) -> tuple[float, NDArray[T]]: ...
+    ) -> tuple[float, NDArray[_T]]: ...
     def train(
         self,
         parameters: NDArray[Any],
@@ -58,7 +58,7 @@ class _Network(Generic[T]):
         threads: int,
         interruptible: bool = True,
     ) -> tuple[NDArray[np.float64], bool]: ...
-    def jacobian(self, parameters: NDArray[Any], x: NDArray[Any], threads: int) -> NDArray[T]: ...
+    def jacobian(self, parameters: NDArray[Any], x: NDArray[Any], threads: int) -> NDArray[_T]: ...
 
 class Network32(_Network[np.float32]): ...
 

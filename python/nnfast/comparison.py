@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -148,7 +147,7 @@ def compare(
             tell(f"timing {name}, turn {turn + 1} of 3")
             times[name].append(run.train(name, amounts[name])[0] / amounts[name])
     rows = tuple(
-        Timing(name, run.updates * median(times[name]), amounts[name], differences[name])
+        Timing(name, run.updates * float(np.median(times[name])), amounts[name], differences[name])
         for name in names
     )
     return Comparison(title or repr(network), run.updates, check, rows)

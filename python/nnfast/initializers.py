@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Initializer = Callable[[np.random.Generator, int, int], NDArray[Any]]
+if TYPE_CHECKING:  # where a network gets its first weights, and no earlier, numpy.random is loaded
+    Initializer = Callable[[np.random.Generator, int, int], NDArray[Any]]
 
 
 def _uniform(rng: np.random.Generator, limit: float, shape: tuple[int, int]) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -11,6 +11,8 @@ from ._columns import Table
 from ._common import Floats, Labels
 from .npz import load_npz
 from .table import load_csv
+
+_FOLDER = Path(__file__).parent / "data"
 
 IRIS_CLASSES: Final[tuple[str, ...]] = ("setosa", "versicolor", "virginica")
 """The species that the labels of :func:`iris` stand for."""
@@ -63,8 +65,7 @@ def iris() -> Table:
         (150, 4), with their names; and the species, an index into :data:`IRIS_CLASSES`, int64
         (150,), sorted.
     """
-    with as_file(files(__package__) / "data" / "iris.csv") as path:
-        return load_csv(path, label="species")
+    return load_csv(_FOLDER / "iris.csv", label="species")
 
 
 def digits() -> tuple[Floats, Labels]:
@@ -77,6 +78,5 @@ def digits() -> tuple[Floats, Labels]:
         ``(X, y)``: the pixels row by row, 0 (paper) to 1 (ink) in steps of 1/16, float64
         (1797, 64); and the digits 0 to 9, int64 (1797,).
     """
-    with as_file(files(__package__) / "data" / "digits.npz") as path:
-        pixels, labels = load_npz(path)
+    pixels, labels = load_npz(_FOLDER / "digits.npz")
     return pixels / 16, labels.astype(np.int64)
