@@ -94,6 +94,20 @@ def make(request, net, images):
 # ---- what all have in common ------------------------------------------------------------------
 
 
+def test_dollars_in_names_are_no_formulas():
+    names = np.array([r"$\oops$", "20 $ x_$", "a"])
+    labels = names[BLOBS[1]]
+    net = nn.Network([2, nn.Dense(3, "softmax")], seed=0, classes=names.tolist())
+    shown = [
+        plots.DecisionBoundaryDisplay.from_network(net, BLOBS[0], labels, resolution=20),
+        plots.DiagramDisplay.from_network(net),
+        plots.ConfusionMatrixDisplay.from_network(net, BLOBS[0], labels),
+        plots.MistakesDisplay.from_network(net, BLOBS[0], labels),
+    ]
+    for display in shown:
+        display.figure_.canvas.draw()
+
+
 def test_every_display_is_tried():
     classes = {name for name in plots.__all__ if name.endswith("Display")}
     assert classes == {"Display", *DISPLAYS}
@@ -353,6 +367,18 @@ def test_points_of_one_place_have_a_plane_around_them():
     assert display.plane.x[0] < 1 < display.plane.x[-1]
 
 
+def test_many_classes_differ_in_colour_or_marker_and_have_no_legend():
+    points, labels = nn.datasets.blobs(400, centers=40, seed=0)
+    net = nn.Network([2, nn.Dense(40, "softmax")], seed=0)
+    display = plots.DecisionBoundaryDisplay.from_network(net, points, labels, resolution=20)
+    kinds = {
+        (tuple(dots.get_facecolor()[0]), dots.get_paths()[0].vertices.tobytes())
+        for dots in display.points_
+    }
+    assert len(kinds) == len(display.points_) == 40
+    assert display.ax_.get_legend() is None
+
+
 def test_a_boundary_needs_two_inputs(images):
     with pytest.raises(ValueError, match="this network has 16 inputs; expected 2"):
         plots.DecisionBoundaryDisplay.from_network(images, IMAGES)
@@ -509,6 +535,13 @@ def test_histograms_of_every_layer(net, data, axis):
 
 def test_histograms_of_equal_numbers():
     plots.HistogramsDisplay.from_network(nn.Network([2, 1], init="zeros"))
+
+
+def test_histograms_of_no_numbers():
+    net = nn.Network([2, 1])
+    net.parameters[:] = np.nan
+    display = plots.HistogramsDisplay.from_network(net)
+    assert display.ax_.get_xlim()[0] < 0 < display.ax_.get_xlim()[1]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,11 @@ def axes(ax: Axes | None, who: str, size: tuple[float, float] | None = None) -> 
     return made
 
 
+def plain(name: object) -> str:
+    """A name from the data as it stands; matplotlib takes what is between dollars for a formula."""
+    return str(name).replace("$", r"\$")
+
+
 def open_frame(ax: Axes) -> None:
     """Lines on the left and below only, and a faint grid."""
     ax.spines[["top", "right"]].set_visible(False)

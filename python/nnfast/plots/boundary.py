@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from nnfast.network import Network
 
+MOST_NAMES = 15  # classes that a legend has room for
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -121,8 +123,8 @@ class DecisionBoundaryDisplay(Display):
         if self.points is not None and self.values is not None:
             self._scatter(axes, style)
         axes.set(xlim=extent[:2], ylim=extent[2:])
-        axes.set_xlabel(self.axis_names[0])
-        axes.set_ylabel(self.axis_names[1])
+        axes.set_xlabel(drawing.plain(self.axis_names[0]))
+        axes.set_ylabel(drawing.plain(self.axis_names[1]))
         return self
 
     def _line(self, ax: Any, height: Array) -> None:
@@ -145,11 +147,13 @@ class DecisionBoundaryDisplay(Display):
             return
         kinds = len(drawing.PALETTE)
         for k in np.unique(self.values).astype(int).tolist():
-            own = {"color": drawing.PALETTE[k % kinds], "marker": drawing.MARKERS[k % kinds]}
+            marker = drawing.MARKERS[(k + k // kinds) % kinds]  # another with each turn of colours
+            own = {"color": drawing.PALETTE[k % kinds], "marker": marker}
             of_class = self.points[self.values == k].T
-            label = self.class_names[k]
+            label = drawing.plain(self.class_names[k])
             self.points_.append(ax.scatter(*of_class, label=label, **{**own, **style}))
-        ax.legend(framealpha=0.8, handletextpad=0.3, borderpad=0.3)
+        if len(self.points_) <= MOST_NAMES:
+            ax.legend(framealpha=0.8, handletextpad=0.3, borderpad=0.3)
 
 
 def _plane(net: Network, points: Array, Y: Array | None, resolution: int, margin: float) -> Plane:

@@ -33,7 +33,7 @@ class ConfusionMatrixDisplay(Display):
     """
 
     def __init__(self, counts: Array, names: Sequence[str], normalize: str | None = None) -> None:
-        self.counts, self.names, self.normalize = counts, list(names), normalize
+        self.counts, self.names, self.normalize = counts, list(map(str, names)), normalize
 
     @classmethod
     def from_network(
@@ -131,8 +131,8 @@ class ConfusionMatrixDisplay(Display):
             place = {"ha": "center", "va": "center", "fontsize": size}
             self.texts_[i, j] = axes.text(j, i, texts[i][j], color=ink, **place)
         places = range(count) if count <= 4 * MOST_TEXTS else ()
-        names = [self.names[k] for k in places]
-        long = max(map(len, names), default=0) > 3
+        long = max((len(self.names[k]) for k in places), default=0) > 3
+        names = [drawing.plain(self.names[k]) for k in places]
         axes.set_xticks(places, names, rotation=45 if long else 0, ha="right" if long else "center")
         axes.set_yticks(places, names)
         axes.tick_params(length=0)

@@ -179,7 +179,7 @@ class DiagramDisplay(Display):
             for unit, height in zip(columns[k].units, columns[k].heights, strict=True):
                 self.texts_.append(
                     ax.annotate(
-                        names[unit],
+                        drawing.plain(names[unit]),
                         (k, height),
                         xytext=(offset * (diameter / 2 + 4), 0),
                         textcoords="offset points",

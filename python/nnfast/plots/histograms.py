@@ -95,7 +95,7 @@ class HistogramsDisplay(Display):
 def _edges(values: list[Array], bins: int) -> Array:
     """Edges of bins for all but the outermost thousandth of the numbers of each layer."""
     finite = [own[np.isfinite(own)] for own in values]
-    ends = [np.quantile(own, [0.001, 0.999]) for own in finite if len(own)]
+    ends = [np.quantile(own, [0.001, 0.999]) for own in finite if len(own)] or [np.zeros(2)]
     low, high = np.min(ends, axis=0)[0], np.max(ends, axis=0)[1]
     if not high > low:
         low, high = low - 0.5, high + 0.5

@@ -126,7 +126,7 @@ class MistakesDisplay(Display):
             self.texts_.append(ax.text((left + right) / 2, top, text, **place))
 
     def _words(self, k: int) -> str:
-        return f"{self.true[k]}, not {self.predicted[k]}"
+        return drawing.plain(f"{self.true[k]}, not {self.predicted[k]}")
 
     def _draw_bars(self, ax: Any, style: dict[str, Any]) -> None:
         places = np.arange(len(self.rows))
