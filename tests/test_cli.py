@@ -580,12 +580,14 @@ MISTAKES = {
     "train iris.csv -o a --optimizer amad": "invalid choice: 'amad'",
     "train iris.csv -o a --optimizer lbfgs --learning-rate 1": "lbfgs has no learning rate",
     "train iris.csv -o a --task regression": "the target holds texts, such as setosa",
-    "train gaps.csv -o a": "It can be read with --missing mean",
-    "train flats.csv -o a": "It can be read with --categories one_hot",
+    "train gaps.csv -o a": "'?' is not a number; it can be read with --missing mean",
+    "train flats.csv -o a": "is not a number; it can be read with --categories one_hot",
     "train gaps.csv -o a --categories one_hot": "column 1: '?' is not a number",
-    "train both.csv -o a": "of every text and --missing mean",
+    "train both.csv -o a": "of every text, and --missing mean",
+    "train comma.csv -o a --delimiter ; --categories one_hot": "column 'a' holds '1,5'; its comma",
     "train same.csv -o a": "every row has the same target, 1",
     "train empty.csv -o a": "is empty",
+    "train single.csv -o a": "has one row, and none to spare for validation",
     "train bare.csv -o a --target c": "has no header with a column 'c'",
     "predict iris.csv iris.csv": "not an nnfast file",
     "predict nothing iris.csv": "nothing: No such file or directory.",
@@ -597,6 +599,7 @@ MISTAKES = {
     "predict flats.nnfast coal.csv": "'coal' is new; of the categories of 'heating'",
     "predict flats.nnfast flats.csv --probabilities": "--probabilities needs a network of classes",
     "predict flats.nnfast gap.csv": "--missing mean fills gaps",
+    "predict flats.nnfast cold.csv": "the value of 'heating' is missing. --missing mean fills",
     "predict raw.nnfast gaps.csv --missing mean": "a network trained with --scale standard",
     "evaluate iris.nnfast flowers.csv": "the network does not take 0 columns",
     "evaluate iris.nnfast iris.csv --metrics acuracy": "unknown metric 'acuracy'",
@@ -604,7 +607,7 @@ MISTAKES = {
     "walkthrough iris.nnfast iris.csv --row 151": "has 150 rows of data, and no row 151",
     "walkthrough iris.nnfast iris.csv -o a.pdf": "expected .txt, .md, .html",
     "export iris.nnfast iris.exe": "ends in '.exe'; expected .h, .onnx, .npz",
-    "export iris.nnfast iris": "ends in 'no suffix'",
+    "export iris.nnfast iris": "iris ends in no suffix; expected .h",
     "export iris.nnfast iris.npz --numbers int8": "--numbers is for C headers only",
     "export iris.nnfast iris.h --numbers int8": "--numbers int8 needs --data FILE",
     "export iris.nnfast iris.h --name 3": "expected a C identifier",
@@ -620,6 +623,7 @@ def mistakes(run, iris, flats, folder):
     """The files that the mistakes are about."""
     (folder / "gaps.csv").write_text("a,b,y\n1,2,0\n?,1,1\n3,?,0\n1,2,1\n")
     (folder / "both.csv").write_text("a,b,y\nu,2,0\nu,?,1\nv,1,0\nv,2,1\n")
+    (folder / "comma.csv").write_text("a;y\n52,5;0\n110;1\n1,5;0\n2;1\n")
     (folder / "same.csv").write_text("a,y\n1,1\n2,1\n")
     (folder / "empty.csv").write_text("")
     (folder / "bare.csv").write_text("1,2,0\n3,4,1\n")
@@ -627,6 +631,8 @@ def mistakes(run, iris, flats, folder):
     (folder / "short.csv").write_text(f"{names}\n1,2,3,4\n1,2,3\n")
     (folder / "flowers.csv").write_text(f"{names}\n1,2,3,4\n")
     (folder / "coal.csv").write_text("area,heating,rooms\n60,coal,2\n")
+    (folder / "cold.csv").write_text("area,heating,rooms\n50,,2\n")
+    (folder / "single.csv").write_text("1,2,3\n")
     (folder / "gap.csv").write_text("area,heating,rooms\n,gas,2\n")
     line = "train gaps.csv --missing mean --validation 0 --scale none -o raw.nnfast"
     assert run(f"{line} --quiet")[0] == 0

@@ -48,7 +48,8 @@ def run(options: argparse.Namespace) -> None:
     suffix = options.file.suffix.lower()
     if suffix not in WRITERS:
         raise UsageError(
-            f"{options.file} ends in {suffix or 'no suffix'!r}; expected {', '.join(WRITERS)}."
+            f"{options.file} ends in {repr(suffix) if suffix else 'no suffix'}; expected "
+            f"{', '.join(WRITERS)}."
         )
     given = [f"--{name}" for name in OF_C if getattr(options, name) is not None]
     if given and suffix != ".h":

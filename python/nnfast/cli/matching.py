@@ -126,11 +126,11 @@ class Columns:
         for column, inputs in self.categorical:
             text = self._field(row, column)
             if text not in inputs:
-                what = "the value is missing" if is_gap(text) else f"{shortened(text)} is new"
-                raise UsageError(
-                    f"{row.where}, column {column + 1}: {what}; of the categories of "
-                    f"{names[column]!r} {nearest(text, inputs)}" + _advice(text)
-                )
+                problem = f"{shortened(text)} is new; of the categories of {names[column]!r} "
+                problem += nearest(text, inputs)
+                if is_gap(text):
+                    problem = f"the value of {names[column]!r} is missing." + _advice(text)
+                raise UsageError(f"{row.where}, column {column + 1}: {problem}")
             result[inputs[text]] = 1.0
         return result
 

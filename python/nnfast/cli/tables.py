@@ -12,6 +12,7 @@ from nnfast import datasets
 from nnfast.cli import files
 from nnfast.cli.problems import UsageError
 from nnfast.datasets._columns import Table
+from nnfast.datasets._records import is_number
 
 Pair = tuple[Any, Any]
 BOTH = {"categories": "one_hot", "missing": "mean"}
@@ -82,7 +83,23 @@ def _read_table(load: Callable[..., Table], options: argparse.Namespace) -> Exam
             if _works(load, {**chosen, **ways}):
                 raise UsageError(_advice(error, ways)) from error
         raise
+    _refuse_commas(table)
     return Examples(table.X, table.y, table.feature_names)
+
+
+def _refuse_commas(table: Table) -> None:
+    """Numbers with a decimal comma are no categories."""
+    texts: dict[str, list[str]] = {}
+    for name in table.feature_names:
+        column, equals, text = name.partition("=")
+        if equals:
+            texts.setdefault(column, []).append(text)
+    for column, found in texts.items():
+        commas = [text for text in found if not is_number(text)]
+        if commas and all(is_number(text.replace(",", ".", 1)) for text in found):
+            raise UsageError(
+                f"column {column!r} holds {commas[0]!r}; its comma has to be a decimal point."
+            )
 
 
 def _works(load: Callable[..., Table], ways: dict[str, Any]) -> bool:
@@ -98,7 +115,8 @@ def _advice(error: ValueError, ways: dict[str, str]) -> str:
         "categories": "--categories one_hot, which makes a column of 0 and 1 of every text",
         "missing": "--missing mean, which fills gaps, or --missing drop",
     }
-    return f"{error} It can be read with {' and '.join(words[way] for way in ways)}."
+    problem = str(error).rpartition("; ")[0] or str(error).rstrip(".")  # its advice is for Python
+    return f"{problem}; it can be read with {', and '.join(words[way] for way in ways)}."
 
 
 def _read_fann(file: Path, options: argparse.Namespace, features: int | None) -> Examples:

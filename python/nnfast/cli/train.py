@@ -15,6 +15,7 @@ import numpy as np
 
 from nnfast import CSVLogger, EarlyStopping, History, Network, datasets
 from nnfast.cli import arguments, files, tables, tasks, terminal
+from nnfast.cli.problems import UsageError
 from nnfast.cli.tables import Examples, Pair
 from nnfast.cli.tasks import Task
 
@@ -145,6 +146,11 @@ def divide(examples: Examples, task: Task, options: argparse.Namespace) -> dict[
     if examples.held_out is not None:
         parts["validation"] = examples.held_out
     elif options.validation:
+        if len(X) < 2:
+            raise UsageError(
+                f"{options.data} has one row, and none to spare for validation; give "
+                "--validation 0."
+            )
         even = task.classes is not None and np.unique(y, return_counts=True)[1].min() > 1
         X, X_held_out, y, y_held_out = datasets.train_test_split(
             X, y, test_size=options.validation, seed=options.seed, stratify=bool(even)
