@@ -593,6 +593,7 @@ MISTAKES = {
     "predict nothing iris.csv": "nothing: No such file or directory.",
     "predict iris.nnfast nothing.csv": "There is no file 'nothing.csv'",
     "predict iris.nnfast flats.csv": "no column 'sepal_length', which the network takes",
+    "predict iris.nnfast iris.csv --delimiter ;": "petal_width,species'. Check --delimiter.",
     "predict iris.nnfast bare.csv": "has 3 columns, but the network takes 4",
     "predict iris.nnfast iris.csv -o nowhere/a": "there is no folder 'nowhere'",
     "predict iris.nnfast short.csv": "the row has 3 fields, but the first row has 4",

@@ -10,7 +10,7 @@ from typing import Any
 
 import nnfast
 from nnfast import datasets
-from nnfast.cli import arguments, files, tables, tasks, train
+from nnfast.cli import arguments, files, tables, tasks, terminal, train
 from nnfast.cli.problems import UsageError
 from nnfast.cli.tables import Examples
 from nnfast.formulas import BatchMethod
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     batch = {"batch_size": options.batch_size, "optimizer": method}
     network.fit(X, y, verbose=0, **batch)
     title = (
-        f"{options.data or 'digits'}, {len(X):,} rows: {train.shape(network)}, "
+        f"{options.data or 'digits'}, {terminal.count(len(X), 'row')}: {train.shape(network)}, "
         f"{options.optimizer}, batch {options.batch_size}"
     )
     figures: dict[str, Any] = {"title": title, "level": network.level}

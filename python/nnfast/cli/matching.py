@@ -161,9 +161,10 @@ def _columns(network: Network, records: Records, target: str | None) -> Columns:
         columns = _assign(features, dict(zip(bases, others, strict=True)))
     if columns.missing:
         name = columns.missing[0]
+        single = len(records.names) == 1
         raise UsageError(
             f"{records.file} has no column {name!r}, which the network takes; "
-            f"{nearest(name, records.names)}"
+            f"{nearest(name, records.names)}" + (" Check --delimiter." if single else "")
         )
     for name in (records.names[k] for k in columns.used):
         if records.names.count(name) > 1:

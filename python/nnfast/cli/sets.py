@@ -45,7 +45,7 @@ def add(commands: arguments.Commands) -> None:
         "--rows", type=arguments.whole(1), metavar="NUMBER", help="how many (default: 200)"
     )
     group.add_argument(
-        "--noise", type=float, metavar="NUMBER", help="standard deviation (default: none)"
+        "--noise", type=float, metavar="NUMBER", help="standard deviation (default: 0, of blobs 1)"
     )
     group.add_argument(
         "--seed", type=arguments.whole(0), metavar="NUMBER", help="of what is drawn (default: 0)"
