@@ -489,7 +489,7 @@ def test_walkthrough(run, folder, suffix, words):
     written = (folder / f"update.{suffix}").read_text(encoding="utf-8")
     assert words in written
     if suffix == "txt":
-        assert run(line)[1] == written
+        assert run(line)[1] == run(f"{line} -o -")[1] == written
         X, y = nn.datasets.gate("xor")
         net = nn.load("xor.nnfast")
         told = nn.walkthrough(net, X[1:2], y[1:2], nn.SGD(0.5), digits=4)

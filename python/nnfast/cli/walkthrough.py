@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
     row = slice(options.row - 1, options.row)
     method: Any = arguments.optimizer(options)
     told = nnfast.walkthrough(network, X[row], y[row], method, digits=options.digits)
-    if options.output is None:
+    if options.output is None or str(options.output) == files.STREAM:
         files.write_text(None, f"{told}\n")
     else:
         told.save(options.output)
