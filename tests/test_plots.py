@@ -94,8 +94,8 @@ def make(request, net, images):
 # ---- what all have in common ------------------------------------------------------------------
 
 
-def test_dollars_in_names_are_no_formulas():
-    names = np.array([r"$\oops$", "20 $ x_$", "a"])
+def test_names_of_classes_are_shown_as_they_stand():
+    names = np.array([r"$\oops$", "20 $ x_$", "_a"])
     labels = names[BLOBS[1]]
     net = nn.Network([2, nn.Dense(3, "softmax")], seed=0, classes=names.tolist())
     shown = [
@@ -106,6 +106,7 @@ def test_dollars_in_names_are_no_formulas():
     ]
     for display in shown:
         display.figure_.canvas.draw()
+    assert len(shown[0].ax_.get_legend().get_texts()) == 3
 
 
 def test_every_display_is_tried():

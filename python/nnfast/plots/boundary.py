@@ -153,7 +153,8 @@ class DecisionBoundaryDisplay(Display):
             label = drawing.plain(self.class_names[k])
             self.points_.append(ax.scatter(*of_class, label=label, **{**own, **style}))
         if len(self.points_) <= MOST_NAMES:
-            ax.legend(framealpha=0.8, handletextpad=0.3, borderpad=0.3)
+            frame = {"framealpha": 0.8, "handletextpad": 0.3, "borderpad": 0.3}
+            ax.legend(handles=self.points_, **frame)  # by themselves, none with a leading _
 
 
 def _plane(net: Network, points: Array, Y: Array | None, resolution: int, margin: float) -> Plane:
