@@ -485,6 +485,8 @@ def test_frames_have_names(library, quick, flowers):
     frames = pytest.importorskip(library)
     X, y = flowers
     frame = frames.DataFrame({name: X[:, i] for i, name in enumerate("abcd")})
+    if not hasattr(StandardScaler().fit(frame), "feature_names_in_"):
+        pytest.skip(f"this scikit-learn finds no names in a frame of {library}")
     quick.fit(frame, y)
     assert quick.feature_names_in_.tolist() == list("abcd")
     assert (quick.predict(frame) == clone(quick).fit(X, y).predict(X)).all()
