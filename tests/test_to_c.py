@@ -498,7 +498,7 @@ def test_comment(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "sentence"),
     [
-        ({"numbers": "int4"}, ValueError, "unknown numbers 'int4' (did you mean 'int8'?); choose from float32,"),
+        ({"numbers": "int4"}, ValueError, "unknown numbers 'int4' (did you mean 'int8'?);"),
         ({"numbers": 8}, TypeError, "unknown numbers 8; choose from"),
         ({"math": "fast"}, ValueError, "unknown math 'fast'; choose from libm, own"),
         ({"numbers": "int8"}, ValueError, "numbers='int8' needs data: rows such as"),
