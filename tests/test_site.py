@@ -77,13 +77,11 @@ def test_the_reference_has_no_other_name():
 
 
 def test_the_site_builds_without_a_warning(tmp_path):
-    """All but the notebooks, which `test_docs` runs."""
+    """The notebooks of the tutorial are run by Jupyter's kernel, without a screen."""
     for package in ("furo", "myst_nb", "sklearn"):
         pytest.importorskip(package)
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going"]
-    options = ["-D", "nb_execution_mode=off", "-d", str(tmp_path / "doctrees")]
-    result = subprocess.run(
-        [*command, *options, str(DOCS), str(tmp_path / "site")], capture_output=True, text=True
-    )
+    folders = ["-d", str(tmp_path / "doctrees"), str(DOCS), str(tmp_path / "site")]
+    result = subprocess.run([*command, *folders], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "site" / "index.html").exists()
