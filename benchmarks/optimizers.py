@@ -19,6 +19,7 @@ import numpy as np
 import nnfast as nn
 from benchmarks.optimizer_peers import Problem, Run, contenders
 from benchmarks.report import processor
+from benchmarks.selection import selected
 
 FANN = Path("..", "shared", "data", "fann")
 TRIALS = 2  # seeds after which a contender that never reached the goal is given up
@@ -158,16 +159,16 @@ def main() -> int:
     add("--only", default="", metavar="sine,iris", help="problems; all without")
     add("--seconds", type=float, default=2.0, help="until the goal must be reached (2)")
     given = parser.parse_args()
-    chosen, missing = problems(given.data)
-    names = [problem.name for problem in chosen]
-    wanted = given.only.split(",") if given.only else names
-    if unknown := set(wanted) - set(names):
-        print(f"no problem {', '.join(unknown)}; choose from {', '.join(names)}.", file=sys.stderr)
+    found, missing = problems(given.data)
+    try:
+        chosen = selected(found, given.only)
+    except ValueError as error:
+        print(error, file=sys.stderr)
         return 2
     begun = time.perf_counter()
     runs = contenders()
     columns: dict[str, Column] = {}
-    for problem in (p for p in chosen if p.name in wanted):
+    for problem in chosen:
         columns[problem.name] = {
             name: measure(name, make, problem, given.seeds, given.seconds)
             for name, make in runs.items()
@@ -179,7 +180,7 @@ def main() -> int:
     )
     print(f"Epochs and milliseconds to the goal within {given.seconds:g} s, and how many seeds.\n")
     print(table(columns) + "\n")
-    for problem in (p for p in chosen if p.name in columns):
+    for problem in chosen:
         sizes = "-".join(map(str, problem.network(0).sizes))
         about = f"{len(problem.X)} rows, {sizes}, to {problem.goal:g}"
         print(f"- {problem.name} ({about}): {verdict(columns[problem.name])}")

@@ -30,6 +30,7 @@ from threadpoolctl import threadpool_limits
 
 import nnfast as nn
 from benchmarks.report import processor
+from benchmarks.selection import selected
 from nnfast.sklearn import NNClassifier, NNRegressor
 
 MNIST = Path("..", "shared", "data", "mnist")
@@ -188,12 +189,11 @@ def main() -> int:
     add("--only", default="", metavar="digits,MNIST", help="problems; all without")
     given = parser.parse_args()
     found, missing = problems(given.data)
-    names = [problem.name for problem in found]
-    wanted = given.only.split(",") if given.only else names
-    if unknown := set(wanted) - set(names):
-        print(f"no problem {', '.join(unknown)}; choose from {', '.join(names)}.", file=sys.stderr)
+    try:
+        chosen = selected(found, given.only)
+    except ValueError as error:
+        print(error, file=sys.stderr)
         return 2
-    chosen = [problem for problem in found if problem.name in wanted]
     warnings.simplefilter("ignore", ConvergenceWarning)
     nn.set_num_threads(1)
     print(f"{processor()}; nnfast {nn.__version__}, scikit-learn {sklearn.__version__}; one thread")
