@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +79,28 @@ def compiled_level(request):
 @pytest.fixture(params=["float32", "float64"])
 def dtype(request):
     return request.param
+
+
+@pytest.fixture
+def at_most_calls():
+    """A block calls few functions: a measure of effort that other processes cannot change."""
+
+    @contextmanager
+    def at_most_calls(limit):
+        calls = 0
+
+        def count(frame, event, argument):
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        sys.setprofile(count)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+        assert calls <= limit
+
+    return at_most_calls
 
 
 @pytest.fixture(params=ENDINGS, ids="-".join)

@@ -221,7 +221,7 @@ def test_loss_goal():
 def test_time_limit(level):
     begun = time.monotonic()
     history = network(level=level).fit(X, Y, epochs=10**9, callbacks=nn.TimeLimit(0.3))
-    assert 0.3 <= time.monotonic() - begun < 5
+    assert time.monotonic() - begun >= 0.3
     assert history.stop_reason == "The time limit of 0.3 s is over."
 
 

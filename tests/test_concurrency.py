@@ -70,13 +70,15 @@ level, rows, batch_size, *sizes = sys.argv[1], *map(int, sys.argv[2:])
 X = np.random.default_rng(0).random((rows, sizes[0]), np.float32)
 y = np.arange(rows) % sizes[-1]
 net = nn.Network([*sizes[:-1], nn.Dense(sizes[-1], "softmax")], seed=0, level=level)
-before = net.parameters.copy()
+before, updates, steps = net.parameters.copy(), -(-rows // batch_size), []
 for _ in range(3):
     print("ready", flush=True)
     try:
         net.fit(X, y, epochs=10**9, batch_size=batch_size)
     except KeyboardInterrupt:
         print("interrupted", flush=True)
+    steps.append(net.training_state.step)
+assert updates < 10 or any(step % updates for step in steps), "only after whole epochs"
 assert np.isfinite(net.parameters).all()
 assert (net.parameters != before).any()
 assert np.isfinite(net.training_state.slots).all() and net.training_state.step > 0
@@ -102,21 +104,17 @@ LONG_EPOCHS = (30_000, 32, 784, 512, 512, 10)
 )
 def test_ctrl_c(level, job):
     child = start(INTERRUPTED, level, *job)
-    delays = []
     try:
         for _ in range(3):
             assert child.stdout.readline() == "ready\n", child.communicate()[1]
             time.sleep(0.3)
-            sent = time.perf_counter()
             child.send_signal(signal.SIGINT)
             assert child.stdout.readline() == "interrupted\n"
-            delays.append(time.perf_counter() - sent)
         assert child.stdout.readline() == "well\n"  # communicate would miss what is buffered
         assert child.communicate(timeout=30)[1] == ""
     finally:
         child.kill()
         child.wait()
-    assert sorted(delays)[1] < 0.3, delays  # the median: other processes may delay one
 
 
 class StopError(Exception):

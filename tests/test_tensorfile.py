@@ -396,22 +396,20 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_files_are_refused_at_once(tmp_path, content):
-    start = time.process_time()
-    with pytest.raises(FormatError) as caught:
+def test_hostile_files_are_refused_at_once(tmp_path, content, at_most_calls):
+    with at_most_calls(1000 + 10 * len(content)), pytest.raises(FormatError) as caught:
         load(tmp_path / "f", content)
-    assert time.process_time() - start < 1
     sentence = str(caught.value)
     assert sentence.startswith(f"cannot load '{tmp_path / 'f'}': ")
     assert len(sentence) < 500 + len(str(tmp_path))
 
 
-def test_many_tiny_arrays_are_fine(tmp_path):
+def test_many_tiny_arrays_are_fine(tmp_path, at_most_calls):
     entries = {f"{i:x}": entry("U8", [], (i, i + 1)) for i in range(15_000)}
-    start = time.process_time()
-    arrays, _ = load(tmp_path / "f", raw(json.dumps(entries, separators=(",", ":")), bytes(15_000)))
+    content = raw(json.dumps(entries, separators=(",", ":")), bytes(15_000))
+    with at_most_calls(10 * len(content)):
+        arrays, _ = load(tmp_path / "f", content)
     assert len(arrays) == 15_000
-    assert time.process_time() - start < 2
 
 
 def test_empty_arrays_share_a_place(tmp_path):
