@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <thread>
@@ -48,14 +49,15 @@ const Kernels<double>& kernels_of(const KernelSet& set, double) {
 
 // The numbers of an array of this shape; the Python side has made it so, memory safety asks again.
 template <class T>
-T* numbers(const py::array& array, const std::vector<size_t>& shape, bool writable) {
+T* numbers(const py::array& array, std::initializer_list<size_t> shape, bool writable) {
     bool fits = py::isinstance<py::array_t<T>>(array) &&
                 array.ndim() == static_cast<py::ssize_t>(shape.size()) &&
                 (array.flags() & py::array::c_style) &&
                 reinterpret_cast<uintptr_t>(array.data()) % alignof(T) == 0 &&
                 (!writable || array.writeable());
-    for (size_t i = 0; fits && i < shape.size(); ++i)
-        fits = array.shape(static_cast<py::ssize_t>(i)) == static_cast<py::ssize_t>(shape[i]);
+    fits = fits && std::equal(shape.begin(), shape.end(), array.shape(), [](size_t n, auto given) {
+               return static_cast<py::ssize_t>(n) == given;
+           });
     if (!fits)
         throw py::value_error(
             "the compiled core takes C-contiguous, aligned arrays of its dtype and "
@@ -377,12 +379,12 @@ py::array evaluate_function(const std::string& level, const std::string& functio
                             const py::array& x) {
     const KernelSet& set = *instruction_set(level).kernels;
     const int f = position(set.functions, function);
-    const std::vector<size_t> shape{static_cast<size_t>(x.size())};
+    const auto count = static_cast<size_t>(x.size());
     if (py::isinstance<py::array_t<float>>(x)) {
-        numbers<float>(x, shape, false);
+        numbers<float>(x, {count}, false);
         return evaluate<float>(set, f, x);
     }
-    numbers<double>(x, shape, false);
+    numbers<double>(x, {count}, false);
     return evaluate<double>(set, f, x);
 }
 

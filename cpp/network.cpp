@@ -33,6 +33,8 @@ Network<T>::Network(const Kernels<T>& kernels_, const Kernels<T>* narrower_,
         below = place;
         place += layer.outputs;
     }
+    // beyond, the sums of the gradient, 64 bytes a parameter, leave the first-level cache
+    is_tiny = *std::max_element(sizes.begin(), sizes.end()) <= 16 && parameter_count <= 512;
 }
 
 template <class T>
@@ -77,7 +79,7 @@ FlatNetwork Network<T>::flat() const {
 template <class T>
 bool Network<T>::forward_rows(const T* parameters, const T* x, size_t rows, T* room, T* y) const {
     const FlatNetwork net = flat();
-    const Kernels<T>& chosen = is_tiny() && narrower ? *narrower : kernels;
+    const Kernels<T>& chosen = is_tiny && narrower ? *narrower : kernels;
     for (size_t r = 0; r < rows; ++r)
         if (!chosen.forward_row(net, parameters, x + r * net.inputs, room, y + r * net.outputs))
             return false;
@@ -109,14 +111,6 @@ bool Network<T>::is_noisy() const {
     const auto any = [](const Regularization& rule) { return rule.dropout > 0; };
     return input_noise.sigma > 0 || input_noise.dropout > 0 ||
            std::any_of(regularization.begin(), regularization.end(), any);
-}
-
-// Beyond, the sums of the gradient, 64 bytes a parameter, leave the first-level cache.
-template <class T>
-bool Network<T>::is_tiny() const {
-    size_t widest = 0;
-    for (const auto& layer : layers) widest = std::max({widest, layer.inputs, layer.outputs});
-    return widest <= 16 && parameter_count <= 512;
 }
 
 // Activations and deltas of a chunk fill about 64 KiB; wide layers need enough rows to pay

@@ -59,9 +59,6 @@ struct Network {
     bool limits_norms() const;
     bool is_noisy() const;
 
-    // Narrow enough for the kernels that take a sample per lane.
-    bool is_tiny() const;
-
     // Rows that go through all layers together, so that they stay in cache.
     size_t chunk_rows() const;
     // multiplications per row, forward
@@ -74,6 +71,7 @@ struct Network {
     int loss;
     size_t parameter_count = 0;
     size_t padded_count = 0;
+    bool is_tiny;  // narrow enough for the kernels that take a sample per lane
     std::vector<Regularization> regularization;  // of each layer; none where it is empty
     InputNoise input_noise{};
 };

@@ -16,32 +16,80 @@ struct Predictor {
     const void* numbers;
 };
 
+constexpr int ready_flags =
+    py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+constexpr int own_flags = ready_flags | py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+
 // Arrays are taken as they are or not at all: this dtype, (few rows, inputs), in one piece.
 bool fits(const RowForward& forward, PyObject* x) {
     if (Py_TYPE(x) != py::detail::npy_api::get().PyArray_Type_) return false;
     const auto* array = py::detail::array_proxy(x);
-    constexpr int flags =
-        py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
     const auto* given = py::detail::array_descriptor_proxy(array->descr);
     const auto* own = py::detail::array_descriptor_proxy(forward.dtype.ptr());
     // an array that was unpickled has a dtype object of its own
     return given->type_num == own->type_num && given->byteorder == own->byteorder &&
-           array->nd == 2 && (array->flags & flags) == flags && array->dimensions[0] > 0 &&
+           array->nd == 2 && (array->flags & ready_flags) == ready_flags &&
+           array->dimensions[0] > 0 &&
            static_cast<size_t>(array->dimensions[0]) <= forward.most_rows &&
            static_cast<size_t>(array->dimensions[1]) == forward.inputs;
+}
+
+// The memory of small results. To give an array memory of its own, NumPy looks up its allocator,
+// which takes a seventh of a small prediction: so many of them are views into one block, that lives
+// as long as any.
+constexpr size_t small_bytes = 64, block_bytes = 1024;
+
+struct Block {
+    PyObject* owner = nullptr;  // a capsule
+    char* next = nullptr;
+    size_t left = 0;
+
+    bool renew() {
+        void* memory = PyMem_RawMalloc(block_bytes);
+        if (!memory) return PyErr_NoMemory(), false;
+        PyObject* capsule = PyCapsule_New(memory, nullptr, [](PyObject* object) {
+            PyMem_RawFree(PyCapsule_GetPointer(object, nullptr));
+        });
+        if (!capsule) return PyMem_RawFree(memory), false;
+        Py_XDECREF(owner);
+        owner = capsule;
+        next = static_cast<char*>(memory);
+        left = block_bytes;
+        return true;
+    }
+};
+
+// A new array (rows, columns) in C order, or null with an exception
+PyObject* new_array(const py::dtype& dtype, Py_intptr_t rows, Py_intptr_t columns) {
+    static Block block;
+    const auto& numpy = py::detail::npy_api::get();
+    const Py_intptr_t shape[] = {rows, columns};
+    const auto make = [&](void* memory) {
+        Py_INCREF(dtype.ptr());  // the next call keeps it
+        return numpy.PyArray_NewFromDescr_(numpy.PyArray_Type_, dtype.ptr(), 2, shape, nullptr,
+                                           memory, memory ? own_flags : 0, nullptr);
+    };
+    const auto bytes = static_cast<size_t>(rows * columns * dtype.itemsize());
+    if (bytes > small_bytes) return make(nullptr);
+    const size_t taken = (bytes + 15) / 16 * 16;
+    if (block.left < taken && !block.renew()) return nullptr;
+    PyObject* array = make(block.next);
+    if (!array) return nullptr;
+    Py_INCREF(block.owner);  // the next call keeps it
+    if (numpy.PyArray_SetBaseObject_(array, block.owner) < 0) return Py_DECREF(array), nullptr;
+    block.next += taken;
+    block.left -= taken;
+    return array;
 }
 
 // The outputs, a new array; null without an exception where Python has to look at x.
 PyObject* predict_at_once(const Predictor& self, PyObject* x) {
     RowForward& forward = *self.forward;
     const auto* array = py::detail::array_proxy(x);
-    const auto& numpy = py::detail::npy_api::get();
-    const Py_intptr_t shape[] = {array->dimensions[0], static_cast<Py_intptr_t>(forward.outputs)};
-    Py_INCREF(forward.dtype.ptr());  // the next call keeps it
-    PyObject* result = numpy.PyArray_NewFromDescr_(numpy.PyArray_Type_, forward.dtype.ptr(), 2,
-                                                   shape, nullptr, nullptr, 0, nullptr);
+    const Py_intptr_t rows = array->dimensions[0];
+    PyObject* result = new_array(forward.dtype, rows, static_cast<Py_intptr_t>(forward.outputs));
     if (!result) return nullptr;
-    if (forward.forward_rows(self.numbers, array->data, static_cast<size_t>(shape[0]),
+    if (forward.forward_rows(self.numbers, array->data, static_cast<size_t>(rows),
                              py::detail::array_proxy(result)->data))
         return result;
     Py_DECREF(result);

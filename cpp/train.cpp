@@ -62,7 +62,7 @@ Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer,
       way_(control.clip_value > 0 || control.clip_norm > 0 || control.factors ||
                    network.limits_norms()
                ? Way::controlled
-           : network.is_tiny() && !weighted && network.regularization.empty() && !network.is_noisy()
+           : network.is_tiny && !weighted && network.regularization.empty() && !network.is_noisy()
                ? Way::tiny
                : Way::fused) {
     const size_t count = way_ == Way::fused ? network.padded_count : network.parameter_count;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import tracemalloc
 import weakref
 
 import numpy as np
@@ -128,6 +129,40 @@ def test_memory_is_returned(compiled_level):
     del net
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (2, 4, 3), (1, 16), (1, 17)])
+def test_results_do_not_share_numbers(compiled_level, dtype, rng, sizes):
+    """Small results lie side by side in memory: each is whole, its own, and can be written to."""
+    net = network(sizes, level=compiled_level, dtype=dtype, seed=1)
+    X = rng.normal(0, 1, (1000, sizes[0])).astype(dtype)
+    parts = [slice(i, i + 1 + i % FEW) for i in range(900)]
+    kept = [net.predict(X[part]) for part in parts]
+    del kept[1::3], parts[1::3]
+    for i, result in enumerate(kept):
+        flags = result.flags
+        assert (flags.c_contiguous, flags.aligned, flags.writeable) == (True, True, True)
+        result += i
+    expected = net.predict(X)
+    del net
+    gc.collect()
+    for i, (part, result) in enumerate(zip(parts, kept, strict=True)):
+        assert result.tobytes() == (expected[part] + np.array(i, dtype)).tobytes()
+
+
+def test_memory_of_results_is_returned(compiled_level):
+    net = network((2, 4, 1), level=compiled_level)
+    x = np.ones((1, 2), "float32")
+    tracemalloc.start()
+    try:
+        net.predict(x)
+        before = tracemalloc.get_traced_memory()[0]
+        kept = [net.predict(x) for _ in range(10_000)]
+        assert tracemalloc.get_traced_memory()[0] - before > 10_000 * x.itemsize
+        del kept
+        assert tracemalloc.get_traced_memory()[0] - before < 10_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_documentation():

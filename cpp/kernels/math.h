@@ -94,12 +94,32 @@ NNFAST_INLINE Vec<T> polynomial(const T* c, const Vec<T>* powers) {
     }
 }
 
+template <class T>
+struct Powers {
+    Vec<T> v[4];  // x, x², x⁴, x⁸
+
+    NNFAST_INLINE explicit Powers(Vec<T> x) {
+        v[0] = x;
+        for (int i = 1; i < 4; ++i) v[i] = v[i - 1] * v[i - 1];
+    }
+};
+
 template <class T, size_t n>
 NNFAST_INLINE Vec<T> polynomial(const T (&c)[n], Vec<T> x) {
-    Vec<T> powers[4];  // x, x², x⁴, x⁸
-    powers[0] = x;
-    for (int i = 1; i < 4; ++i) powers[i] = powers[i - 1] * powers[i - 1];
-    return polynomial<T, n>(c, powers);
+    return polynomial<T, n>(c, Powers<T>(x).v);
+}
+
+// x + c[0] x² + c[1] x³ + ... of n terms, in the same order: a step less than x + x² (c[0] + ...)
+template <class T, size_t n>
+NNFAST_INLINE Vec<T> series(const T* c, const Vec<T>* powers) {
+    if constexpr (n == 2) {
+        return powers[0];
+    } else {
+        constexpr size_t half = n > 8 ? 8 : n > 4 ? 4 : 2;
+        constexpr size_t index = half == 8 ? 3 : half == 4 ? 2 : 1;
+        return fma(powers[index], polynomial<T, n - half>(c + half - 2, powers),
+                   series<T, half>(c, powers));
+    }
 }
 
 // x = k ln 2 + r, |r| <= ln 2 / 2: returns e^r - 1, and k in the low bits of the lanes, above which
@@ -111,7 +131,8 @@ NNFAST_INLINE Vec<T> reduced_expm1(Vec<T> x, IntVec<T>& k) {
     k = (IntVec<T>)shifted;
     const Vec<T> rounded = shifted - fill(C::round);
     const Vec<T> r = fma(rounded, fill(-C::ln2_low), fma(rounded, fill(-C::ln2_high), x));
-    return fma(r * r, polynomial<T>(C::exp_tail, r), r);
+    constexpr size_t terms = sizeof C::exp_tail / sizeof(T) + 2;
+    return series<T, terms>(C::exp_tail, Powers<T>(r).v);
 }
 
 // 2^k v by adding k to the exponent, where v and the result are normal numbers

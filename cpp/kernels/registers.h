@@ -100,19 +100,29 @@ struct RegisterLayer {
     }
 };
 
-// Lane i of v in every lane, for i < most_units
-template <size_t lane>
+// Lane `lane` of each `block` lanes in all of the block
+template <size_t lane, size_t block>
 struct Lane {
-    static constexpr size_t at(size_t) { return lane; }
+    static constexpr size_t at(size_t i) { return i / block * block + lane; }
 };
 
+// Lane i < most_units of v in every lane that holds a unit. Within 128 bits that takes one cycle,
+// across them three.
 template <class T>
-NNFAST_INLINE void spread(Vec<T> v, Vec<T>* lanes_of_v) {
+NNFAST_INLINE void spread(Vec<T> v, size_t units, Vec<T>* lanes_of_v) {
     using Order = typename Counted<lanes<T>>::Type;
-    lanes_of_v[0] = shuffle<T, Lane<0>>(v, v, Order{});
-    lanes_of_v[1] = shuffle<T, Lane<1>>(v, v, Order{});
-    lanes_of_v[2] = shuffle<T, Lane<2>>(v, v, Order{});
-    lanes_of_v[3] = shuffle<T, Lane<3>>(v, v, Order{});
+    constexpr size_t near = 16 / sizeof(T), all = lanes<T>;
+    if (units <= near) {
+        lanes_of_v[0] = shuffle<T, Lane<0, near>>(v, v, Order{});
+        lanes_of_v[1] = shuffle<T, Lane<1, near>>(v, v, Order{});
+        lanes_of_v[2] = shuffle<T, Lane<2 % near, near>>(v, v, Order{});
+        lanes_of_v[3] = shuffle<T, Lane<3 % near, near>>(v, v, Order{});
+    } else {
+        lanes_of_v[0] = shuffle<T, Lane<0, all>>(v, v, Order{});
+        lanes_of_v[1] = shuffle<T, Lane<1, all>>(v, v, Order{});
+        lanes_of_v[2] = shuffle<T, Lane<2, all>>(v, v, Order{});
+        lanes_of_v[3] = shuffle<T, Lane<3, all>>(v, v, Order{});
+    }
 }
 
 template <class T>
@@ -128,6 +138,8 @@ NNFAST_INLINE Vec<T> row_delta(const RegisterFormulas& formulas, const FlatLayer
         delta = L::template delta<T>(z, a, y);
         if constexpr (!Same<typename L::Paired, Unpaired>::value) {
             delta = delta * fill(factor);
+        } else if (top.outputs == 1) {
+            delta = delta * F::template slope<T>(a);
         } else if (top.outputs != 3) {  // a power of two: the same bits in any order
             delta = delta * (F::template slope<T>(a) * fill(factor));
         } else {
@@ -153,6 +165,7 @@ void register_epochs(const TinyTask<T>& t) {
     const Vec<T> rate = fill(static_cast<T>(factors[0]));
     const bool is_mean = t.net.loss == Losses::position<MeanSquaredError>;
     const T mean = is_mean ? static_cast<T>(top.outputs) : T(1);
+    const size_t units = top.inputs > top.outputs ? top.inputs : top.outputs;
 
     for (size_t epoch = 0; epoch < t.epochs; ++epoch) {
         double loss = 0;
@@ -170,18 +183,18 @@ void register_epochs(const TinyTask<T>& t) {
                 out = decltype(f)::template value<T>(z);
                 slope = decltype(f)::template slope<T>(out);
             });
-            spread<T>(out, a);
+            spread<T>(out, units, a);
             z = second.forward(top.inputs, a);
             Vec<T> losses{};
             const Vec<T> delta = row_delta<T>(formulas, top, z, y, losses);
-            spread<T>(delta, d);
+            spread<T>(delta, units, d);
             const Vec<T> below = weighted_sum<T>(Vec<T>{}, top.outputs, transposed, d) * slope;
 
             second.update(top, rate, a, delta);
-            const Vec<T> units = keep_first<T>(out, top.inputs);
+            const Vec<T> used = keep_first<T>(out, top.inputs);
             NNFAST_UNROLL
             for (size_t o = 0; o < most_units; ++o)
-                if (o < top.outputs) transposed[o] = fma(rate, units * d[o], transposed[o]);
+                if (o < top.outputs) transposed[o] = fma(rate, used * d[o], transposed[o]);
             first.update(hidden, rate, x, below);
 
             T sum = losses[0];

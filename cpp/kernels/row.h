@@ -44,16 +44,33 @@ NNFAST_INLINE void row_product(const FlatLayer& layer, const T* p, const T* x, s
     for (size_t n = 0; n < N; ++n) store(z + column + n * lanes<T>, sum[n]);
 }
 
+// a = f(b + x W) of a layer that one vector holds: it stays in a register, which saves the way
+// through memory twice. Not for softmax, which takes a row as a whole.
+template <class T>
+NNFAST_INLINE void narrow_row(const FlatLayer& layer, const T* p, const T* x, T* a) {
+    const T* w = p + layer.flat;
+    const T* b = w + layer.inputs * layer.outputs;
+    Vec<T> z = layer.bias ? load_first(b, layer.outputs) : Vec<T>{};
+    for (size_t i = 0; i < layer.inputs; ++i, w += layer.outputs)
+        z = fma(fill(x[i]), load_first(w, layer.outputs), z);
+    Activations::visit(layer.activation,
+                       [&](auto f) { store(a, decltype(f)::template value<T>(z)); });
+}
+
 template <class T>
 bool forward_row(const FlatNetwork& net, const T* p, const T* x, T* room, T* y) {
     if (!is_finite(net.inputs, x)) return false;
     T* z = room;
     for (size_t k = 0; k < net.layer_count; ++k) {
         const FlatLayer& layer = net.layers[k];
-        for_panels<T, row_vectors>(padded<T>(layer.outputs), [&](size_t column, auto n) {
-            row_product<T, decltype(n)::value>(layer, p, x, column, z);
-        });
-        activate<T>(layer.activation, {1, layer.outputs, 0, z}, z);
+        if (layer.outputs <= lanes<T> && layer.activation != Activations::position<Softmax>) {
+            narrow_row(layer, p, x, z);
+        } else {
+            for_panels<T, row_vectors>(padded<T>(layer.outputs), [&](size_t column, auto n) {
+                row_product<T, decltype(n)::value>(layer, p, x, column, z);
+            });
+            activate<T>(layer.activation, {1, layer.outputs, 0, z}, z);
+        }
         x = z;
         z += padded<T>(layer.outputs);
     }

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnfast import diagnostics, levels, metrics, validation
+from nnfast import diagnostics, metrics, validation
 from nnfast.callbacks import Callback, ends, read_callbacks
 from nnfast.data import Batches, Data, MappedRows, Rows, learned, read, split
-from nnfast.formulas import BatchMethod, Schedule, steady
+from nnfast.formulas import BatchMethod, Schedule, steady, stop_reason
 from nnfast.history import History
 from nnfast.levels.contract import NO_CONTROL, DivergenceError, Level, TrainingState
 from nnfast.measuring import Measurements, read_record
@@ -239,10 +239,11 @@ class Training:
         rows = self.data
         if not isinstance(rows, Rows):
             return [self._pass(rows)]
-        batch_size = min(self.batch_size or len(rows), len(rows))
+        n = len(rows)
+        batch_size = min(self.batch_size or n, n)
         if isinstance(self.network.optimizer, BatchMethod):
-            batch_size = len(rows)
-        updates = rows.updates(batch_size)
+            batch_size = n
+        updates = -(-n // batch_size)
         state = self._state()
         before = state.step
         try:
@@ -278,29 +279,29 @@ class Training:
         self, rows: Rows, epochs: int, batch_size: int, shuffle: bool, update: int, updates: int
     ) -> Sequence[float]:
         """Have the level train, from this update of an epoch that has so many."""
-        network = self.network
-        optimizer, state, control = network.optimizer, self._state(), self.control
+        network, control = self.network, self.control
+        optimizer, state = network.optimizer, self._state()
         assert optimizer is not None
-        if not isinstance(optimizer, BatchMethod):
-            if isinstance(rate := optimizer.learning_rate, Schedule):
-                count = epochs * -(-len(rows) // batch_size)
-                times = (state.epoch * updates + update + np.arange(count)) / updates
-                control = replace(control, rates=state.rate_factor * rate(times))
-            optimizer = steady(optimizer, state.rate_factor)
-        losses, self.history.stop_reason = levels.train(
-            self.level,
-            network.parameters,
-            state,
-            rows.X,
-            rows.Y,
-            rows.training_weight,
+        data = (network.parameters, state, rows.X, rows.Y, rows.training_weight)
+        if isinstance(optimizer, BatchMethod):
+            losses, reason = self.level.minimise(
+                *data, method=optimizer, iterations=epochs, control=control
+            )
+            if reason:
+                self.history.stop_reason = stop_reason(reason, optimizer)
+            return losses
+        if isinstance(rate := optimizer.learning_rate, Schedule):
+            count = epochs * -(-len(rows) // batch_size)
+            times = (state.epoch * updates + update + np.arange(count)) / updates
+            control = replace(control, rates=state.rate_factor * rate(times))
+        return self.level.train(
+            *data,
             epochs=epochs,
             batch_size=batch_size,
-            optimizer=optimizer,
+            optimizer=steady(optimizer, state.rate_factor),
             shuffle=shuffle,
             control=control,
         )
-        return losses
 
     def _diverged(self, rows: Rows, losses: Sequence[float]) -> Exception:
         """The error that tells where the training stands; NaN in the inputs is another one."""

@@ -324,9 +324,12 @@ def _require_range(y: Array, loss: str, given: Array) -> None:
         )
 
 
+_OPTIMIZERS = {**OPTIMIZERS, **BATCH_METHODS}
+
+
 def optimizer(value: Any) -> Optimizer | BatchMethod | None:
     """An optimizer or batch method from itself, its name, or None."""
-    kinds = {**OPTIMIZERS, **BATCH_METHODS}
+    kinds = _OPTIMIZERS
     if value is None or type(value) in kinds.values():
         chosen: Optimizer | BatchMethod | None = value
         return chosen

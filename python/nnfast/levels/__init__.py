@@ -3,61 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
-from nnfast.formulas import BatchMethod, Optimizer, stop_reason
 from nnfast.levels.compiled import SUPPORTED, Compiled
-from nnfast.levels.contract import (
-    NO_CONTROL,
-    Architecture,
-    Array,
-    Control,
-    Level,
-    TrainingState,
-)
+from nnfast.levels.contract import Architecture, Level, TrainingState
 from nnfast.levels.numpy_arrays import NumpyArrays
 from nnfast.levels.pure_python import PurePython
 
-__all__ = ["LEVELS", "Architecture", "Level", "TrainingState", "available", "resolve", "train"]
+__all__ = ["LEVELS", "Architecture", "Level", "TrainingState", "available", "resolve"]
 
 LEVELS: dict[str, Callable[[Architecture], Level]] = {
     "python": PurePython,
     "numpy": NumpyArrays,
     **{name: partial(Compiled, instruction_set=name) for name in SUPPORTED},
 }
-
-
-def train(
-    level: Level,
-    parameters: Array,
-    state: TrainingState,
-    X: Array,
-    Y: Array,
-    sample_weight: Array | None = None,
-    *,
-    epochs: int,
-    batch_size: int,
-    optimizer: Optimizer | BatchMethod,
-    shuffle: bool,
-    control: Control = NO_CONTROL,
-) -> tuple[Sequence[float], str]:
-    """Train in place with an optimizer of either kind.
-
-    Returns the objective of each epoch, and the sentence why a batch method needs no more, or "".
-    """
-    data = (parameters, state, X, Y, sample_weight)
-    if isinstance(optimizer, BatchMethod):
-        losses, reason = level.minimise(*data, method=optimizer, iterations=epochs, control=control)
-        return losses, stop_reason(reason, optimizer) if reason else ""
-    return level.train(
-        *data,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        shuffle=shuffle,
-        control=control,
-    ), ""
 
 
 def is_compiled(name: str) -> bool:
