@@ -122,17 +122,29 @@ NNFAST_INLINE Vec<T> series(const T* c, const Vec<T>* powers) {
     }
 }
 
-// x = k ln 2 + r, |r| <= ln 2 / 2: returns e^r - 1, and k in the low bits of the lanes, above which
-// stand those of `round`.
-template <class T>
+// e^(m r) = 1 + m (r + m c[0] r² + m² c[1] r³ + ...)
+template <class T, int m>
+struct ExpTail {
+    static constexpr size_t count = sizeof Constants<T>::exp_tail / sizeof(T);
+    T c[count];
+
+    constexpr ExpTail() : c() {
+        T power = 1;
+        for (size_t i = 0; i < count; ++i) c[i] = (power *= m) * Constants<T>::exp_tail[i];
+    }
+};
+
+// m x = k ln 2 + m r, |m r| <= ln 2 / 2: returns (e^(m r) - 1) / m, and k in the low bits of the
+// lanes, above which stand those of `round`. m: a power of two, and nothing is lost
+template <class T, int m = 1>
 NNFAST_INLINE Vec<T> reduced_expm1(Vec<T> x, IntVec<T>& k) {
     using C = Constants<T>;
-    const Vec<T> shifted = fma(x, fill(C::log2e), fill(C::round));
+    static constexpr ExpTail<T, m> tail;
+    const Vec<T> shifted = fma(x, fill(m * C::log2e), fill(C::round));
     k = (IntVec<T>)shifted;
     const Vec<T> rounded = shifted - fill(C::round);
-    const Vec<T> r = fma(rounded, fill(-C::ln2_low), fma(rounded, fill(-C::ln2_high), x));
-    constexpr size_t terms = sizeof C::exp_tail / sizeof(T) + 2;
-    return series<T, terms>(C::exp_tail, Powers<T>(r).v);
+    const Vec<T> r = fma(rounded, fill(-C::ln2_low / m), fma(rounded, fill(-C::ln2_high / m), x));
+    return series<T, tail.count + 2>(tail.c, Powers<T>(r).v);
 }
 
 // 2^k v by adding k to the exponent, where v and the result are normal numbers
@@ -169,7 +181,7 @@ NNFAST_INLINE Vec<T> exp(Vec<T> x) {
 template <class T>
 NNFAST_INLINE Vec<T> with_sign(Vec<T> v, Vec<T> z) {
     const IntVec<T> sign = (IntVec<T>)fill(T(-0.0));
-    return (Vec<T>)((IntVec<T>)abs<T>(v) | ((IntVec<T>)z & sign));
+    return (Vec<T>)((((IntVec<T>)v ^ (IntVec<T>)z) & sign) ^ (IntVec<T>)v);
 }
 
 // v, but at least `low` and at most `high`; a NaN stays
@@ -202,26 +214,21 @@ NNFAST_INLINE Vec<T> sigmoid(Vec<T> z) {
     return normal ? sigmoid_of_normal<T>(z) : sigmoid_of_extremes<T>(z);
 }
 
-// 2^k (e^r - 1) + (2^k - 1), where 2^k is a normal number
-template <class T>
-NNFAST_INLINE Vec<T> expm1_of_normal(Vec<T> x) {
-    IntVec<T> k;
-    const Vec<T> q = reduced_expm1<T>(x, k);
-    const Vec<T> scale = scaled<T>(fill(T(1)), k);
-    return fma(scale, q, scale - fill(T(1)));
-}
-
-// e^x - 1 for x <= 0
-template <class T>
+// (e^(m x) - 1) / m = 2^k (e^(m r) - 1) / m + (2^k - 1) / m for x <= 0
+template <class T, int m = 1>
 NNFAST_INLINE Vec<T> expm1(Vec<T> x) {
-    return expm1_of_normal<T>(larger(fill(T(-2) * Constants<T>::tanh_max), x));  // below: -1
+    x = larger(fill(-2 * Constants<T>::tanh_max / m), x);  // below: -1 / m
+    IntVec<T> k;
+    const Vec<T> q = reduced_expm1<T, m>(x, k);
+    const Vec<T> scale = scaled<T>(fill(T(1)), k), part = fill(T(1) / m);
+    return fma(scale, q, m == 1 ? scale - part : fma(scale, part, -part));
 }
 
-// tanh -|z| = t / (t + 2) with t = expm1(-2 |z|)
+// tanh -|z| = t / (t + 1) with t = (e^(-2 |z|) - 1) / 2
 template <class T>
 NNFAST_INLINE Vec<T> tanh(Vec<T> z) {
-    const Vec<T> t = expm1<T>(T(-2) * abs<T>(z));
-    return with_sign<T>(t / (t + fill(T(2))), z);
+    const Vec<T> t = expm1<T, 2>(with_sign<T>(z, fill(T(-1))));
+    return with_sign<T>(t / (t + fill(T(1))), z);
 }
 
 // x = 2^k m, m in [sqrt(1/2), sqrt(2)): log x = k ln 2 + log m, with f = m - 1, s = f / (2 + f) and

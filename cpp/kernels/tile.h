@@ -10,14 +10,13 @@
 namespace nnfast::NNFAST_ISA {
 namespace {
 
-// The most rows of a tile with N vectors: R * N sums, N vectors and one factor fit the registers,
-// of which there are 32 with AVX-512 and NEON, else 16.
+// The most rows of a tile with N vectors: R * N sums, N vectors and one factor fit the registers.
 #if defined(__AVX512F__) || defined(__ARM_NEON)
-constexpr size_t tile_vectors = 3;
+constexpr size_t registers = 32, tile_vectors = 3;
 template <size_t N>
 constexpr size_t tile_rows = N == 3 ? 8 : 12;
 #else
-constexpr size_t tile_vectors = 2;
+constexpr size_t registers = 16, tile_vectors = 2;
 template <size_t N>
 constexpr size_t tile_rows = N == 2 ? 6 : 12;
 #endif

@@ -82,11 +82,18 @@ NNFAST_INLINE Vec<T> penalised(const WeightGradient<T>& g, Vec<T> gradient, Vec<
     return gradient;
 }
 
+// Whether a tile that passes over all rows has registers left to add up delta on the side: alone,
+// each of these additions would wait for the one before.
+template <size_t R, size_t N, Source source>
+constexpr bool finds_bias =
+    (source == Source::direct || source == Source::listed) && R * N + 2 * N < registers;
+
 // dW = x^T delta for R inputs from number `first` and N vectors of columns: into the gradient, into
-// the parameters (gradient descent), or into `scratch` for the other optimizers
+// the parameters (gradient descent), or into `scratch` for the other optimizers. bias: N vectors to
+// which delta is added, where the tile finds it, or null
 template <class T, size_t R, size_t N, Source source>
 __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, size_t first,
-                                                    size_t column, T* scratch) {
+                                                    size_t column, T* scratch, Vec<T>* bias) {
     constexpr bool packed = source == Source::packed || source == Source::sparse;
     constexpr bool listed = source == Source::listed || source == Source::sparse;
     constexpr size_t stride = N * lanes<T>, delta_bytes = stride * sizeof(T);
@@ -96,6 +103,8 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, 
     for (size_t r = 0; r < R; ++r) row[r] = listed ? g.active.list(0)[first + r] : first + r;
     Tile<T, R, N> sum;
     load_tile<T, R, N>(sum, g.resume ? g.gradient + panel + first * stride : nullptr, stride);
+    Vec<T> deltas[N] = {};
+    for (size_t n = 0; bias && n < N; ++n) deltas[n] = bias[n];
     const T* delta = packed ? g.packed.delta : g.delta + column;
     const size_t delta_stride = packed ? stride : g.delta_stride;
     const T* x = packed ? packed_tile(g, first) : nullptr;
@@ -119,7 +128,12 @@ __attribute__((noinline)) void weight_gradient_tile(const WeightGradient<T>& g, 
             NNFAST_UNROLL
             for (size_t n = 0; n < N; ++n) sum[r][n] = fma(factor, v[n], sum[r][n]);
         }
+        if (finds_bias<R, N, source> && bias) {
+            NNFAST_UNROLL
+            for (size_t n = 0; n < N; ++n) deltas[n] = deltas[n] + v[n];
+        }
     });
+    for (size_t n = 0; bias && n < N; ++n) bias[n] = deltas[n];
     if (!g.update) {
         store_tile<T, R, N>(sum, g.gradient + panel + first * stride, stride);
     } else if (g.update->optimizer == Optimizers::position<GradientDescent>) {
@@ -160,19 +174,12 @@ void update_block(const WeightGradient<T>& g, size_t offset, size_t count, const
     });
 }
 
-// The bias's row: the sum of delta over the rows
+// The sum of delta over the rows
 template <class T, size_t N>
-void bias_gradient_tile(const WeightGradient<T>& g, size_t column) {
-    const size_t offset = panel_row<T, N>(column, g.inputs + 1, g.inputs);
-    Tile<T, 1, N> sum;
-    load_tile<T, 1, N>(sum, g.resume ? g.gradient + offset : nullptr, 0);
+void add_deltas(const WeightGradient<T>& g, size_t column, Vec<T>* sum) {
     for (size_t k = 0; k < g.rows; ++k) NNFAST_UNROLL
     for (size_t n = 0; n < N; ++n)
-        sum[0][n] = sum[0][n] + load(g.delta + k * g.delta_stride + column + n * lanes<T>);
-    if (!g.update) return store_tile<T, 1, N>(sum, g.gradient + offset, 0);
-    T scratch[N * lanes<T>];
-    store_tile<T, 1, N>(sum, scratch, 0);
-    update_block(g, offset, N * lanes<T>, scratch, false);
+        sum[n] = sum[n] + load(g.delta + k * g.delta_stride + column + n * lanes<T>);
 }
 
 template <class T, Source source>
@@ -189,15 +196,24 @@ void weight_gradient_of(const WeightGradient<T>& g) {
         for (size_t j = 0; j < N * lanes<T>; j += lanes<T>)
             store(g.packed.delta + k * N * lanes<T> + j,
                   load(g.delta + k * g.delta_stride + column + j));
+        const size_t bias_row = panel_row<T, N>(column, g.inputs + 1, g.inputs);
+        Tile<T, 1, N> bias;
+        load_tile<T, 1, N>(bias, g.resume ? g.gradient + bias_row : nullptr, 0);
+        bool has_bias = false;
         // the tiles were packed as those of whole panels
         for_tiles<packed ? tile_vectors : N>(inputs, [&](size_t first, auto r) {
             constexpr size_t R = decltype(r)::value;
-            weight_gradient_tile<T, R, N, source>(g, first, column, scratch);
+            has_bias = g.biased && first + R == inputs && finds_bias<R, N, source>;
+            weight_gradient_tile<T, R, N, source>(g, first, column, scratch,
+                                                  has_bias ? bias[0] : nullptr);
             if (keeps_state)
                 update_block(g, panel_row<T, N>(column, g.inputs + 1, first), R * N * lanes<T>,
                              scratch, true);
         });
-        if (g.biased) bias_gradient_tile<T, N>(g, column);
+        if (!g.biased) return;
+        if (!has_bias) add_deltas<T, N>(g, column, bias[0]);
+        store_tile<T, 1, N>(bias, g.update ? scratch : g.gradient + bias_row, 0);
+        if (g.update) update_block(g, bias_row, N * lanes<T>, scratch, false);
     });
 }
 
