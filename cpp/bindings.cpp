@@ -65,6 +65,21 @@ T* numbers(const py::array& array, std::initializer_list<size_t> shape, bool wri
     return static_cast<T*>(const_cast<void*>(array.data()));
 }
 
+// The attributes of a TrainingState and a Control: texts would be hashed anew at every access.
+struct AttributeNames {
+    static py::handle interned(const char* name) { return PyUnicode_InternFromString(name); }
+    const py::handle slots = interned("slots"), scalars = interned("scalars"),
+                     step = interned("step"), shuffle = interned("shuffle"),
+                     noise = interned("noise"), rates = interned("rates"),
+                     factors = interned("factors"), clip_value = interned("clip_value"),
+                     clip_norm = interned("clip_norm");
+};
+
+const AttributeNames& names() {
+    static const AttributeNames names;
+    return names;
+}
+
 // Takes the interpreter lock again. Before Python 3.14 the end of the interpreter unwinds a thread
 // that asks for it, and destructors would touch objects without the lock: the thread waits for the
 // end of the process instead, as it does in later versions.
@@ -175,7 +190,7 @@ public:
                     const std::vector<double>& hyperparameters, bool shuffle,
                     const py::object& control, size_t threads, bool interruptible) const {
         T* p = numbers<T>(parameters, {network_.parameter_count}, true);
-        const auto slots = state.attr("slots").cast<py::array>();
+        const auto slots = state.attr(names().slots).cast<py::array>();
         const Optimizer chosen{optimizer.c_str(), hyperparameters.data(), hyperparameters.size()};
         const int found =
             network_.kernels.find_optimizer(chosen.name, chosen.hyperparameters, chosen.count);
@@ -188,9 +203,9 @@ public:
 
         const size_t updates = (data.rows + batch_size - 1) / batch_size * epochs;
         Trainer<T> trainer(network_, chosen, make_control(control, updates), data.weights, p, s);
-        trainer.step = state.attr("step").cast<uint64_t>();
-        trainer.shuffle_state = state.attr("shuffle").cast<uint64_t>();
-        trainer.noise_seed = state.attr("noise").cast<uint64_t>();
+        trainer.step = state.attr(names().step).cast<uint64_t>();
+        trainer.shuffle_state = state.attr(names().shuffle).cast<uint64_t>();
+        trainer.noise_seed = state.attr(names().noise).cast<uint64_t>();
         unlocked([&] {
             trainer.run(data, epochs, batch_size, shuffle, threads, losses_data,
                         interruptible ? signalled : never);
@@ -202,8 +217,8 @@ public:
             trainer.finish(p, s);
         if (finite) {
             py::error_scope pending;
-            state.attr("step") = trainer.step;
-            state.attr("shuffle") = trainer.shuffle_state;
+            state.attr(names().step) = trainer.step;
+            state.attr(names().shuffle) = trainer.shuffle_state;
         }
         if (interrupted) throw py::error_already_set();
         return py::make_tuple(losses, finite);
@@ -234,11 +249,11 @@ public:
         const Method method{name, settings};
         const auto kind = find_method(method);
         if (!kind) throw py::value_error("unknown method '" + name + "' or number of settings");
-        const auto slots = state.attr("slots").cast<py::array>();
-        const auto scalars = state.attr("scalars").cast<py::array>();
+        const auto slots = state.attr(names().slots).cast<py::array>();
+        const auto scalars = state.attr(names().scalars).cast<py::array>();
         MethodState method_state{numbers<double>(slots, {kind->slots, count}, true),
                                  numbers<double>(scalars, {kind->scalars}, true),
-                                 state.attr("step").cast<uint64_t>()};
+                                 state.attr(names().step).cast<uint64_t>()};
         const Data<double> data = make_data(x, y, weights);
         const double* factors_data = factors ? numbers<double>(*factors, {count}, false) : nullptr;
         Vector losses(iterations);
@@ -252,7 +267,7 @@ public:
         });
         {
             py::error_scope pending;
-            state.attr("step") = method_state.step;
+            state.attr(names().step) = method_state.step;
         }
         if (PyErr_Occurred()) throw py::error_already_set();
         losses.resize(outcome.iterations);
@@ -299,10 +314,12 @@ private:
     }
 
     Control<T> make_control(const py::object& control, size_t updates) const {
-        const py::object rates = control.attr("rates"), factors = control.attr("factors");
+        const py::object rates = control.attr(names().rates),
+                         factors = control.attr(names().factors);
         const auto array = [](const py::object& object) { return object.cast<py::array>(); };
         return {rates.is_none() ? nullptr : numbers<double>(array(rates), {updates}, false),
-                control.attr("clip_value").cast<double>(), control.attr("clip_norm").cast<double>(),
+                control.attr(names().clip_value).cast<double>(),
+                control.attr(names().clip_norm).cast<double>(),
                 factors.is_none() ? nullptr
                                   : numbers<T>(array(factors), {network_.parameter_count}, false)};
     }

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -52,7 +53,7 @@ class _Network(Generic[_T]):
         epochs: int,
         batch_size: int,
         optimizer: str,
-        hyperparameters: list[float],
+        hyperparameters: Sequence[float],
         shuffle: bool,
         control: Control,
         threads: int,

@@ -96,7 +96,7 @@ class Compiled:
             epochs,
             batch_size,
             optimizer.name,
-            list(hyperparameters(optimizer)),
+            hyperparameters(optimizer),
             shuffle,
             control,
             get_num_threads(),
