@@ -394,6 +394,33 @@ def test_columns_are_found_by_name(run, iris, folder, monkeypatch):
     assert run("predict iris.nnfast - --target 5")[1] == expected
 
 
+def test_ignored_columns(run, iris, folder, monkeypatch):
+    """A column of names, which training, measuring and predicting leave out."""
+    header, *rows = table((folder / "iris.csv").read_text())
+    for name, named in (("named.csv", True), ("bare.csv", False)):
+        lines = [",".join([f"flower {k}", *row]) for k, row in enumerate(rows)]
+        if named:
+            lines.insert(0, ",".join(["id", *header]))
+        (folder / name).write_text("\n".join(lines))
+        ignore = "--ignore id" if named else "--ignore 1 --no-header"
+        line = f"train {name} --target -1 --epochs 40 -o other.nnfast --quiet"
+        assert run(line)[0] == 2
+        assert run(f"{line} {ignore}") == (0, "", "")
+        assert (
+            nn.load("other.nnfast").parameters.tobytes()
+            == nn.load("iris.nnfast").parameters.tobytes()
+        )
+        expected = json.loads(run("evaluate iris.nnfast iris.csv --json")[1])
+        assert json.loads(run(f"evaluate other.nnfast {name} --json {ignore}")[1]) == expected
+        assert (
+            run(f"predict other.nnfast {name} {ignore} --target -1")[1]
+            == run("predict iris.nnfast iris.csv")[1]
+        )
+    assert "no column 'ed'" in run("train named.csv --ignore ed -o x.nnfast")[2]
+    np.savez(folder / "a.npz", X=np.eye(2), y=[0, 1])
+    assert "--ignore is for CSV and ARFF" in run("train a.npz --ignore 1 -o x.nnfast")[2]
+
+
 def test_two_classes_and_their_probabilities(run, folder):
     run("data moons -o moons.csv")
     run("train moons.csv -o moons.nnfast --quiet --epochs 2")

@@ -325,7 +325,11 @@ def test_csv_reads(content, options, X, y, scratch):
         ("1,a\n2,\n", {}, r", line 2, column 2: the label is missing"),
         ("1,2\n2,NaN\n", {}, r", line 2, column 2: the label is missing or not finite"),
         ("1," + "a" * 201, {}, ", line 1, column 2: the label has 201 characters"),
-        ("a,b\n1,2\n", {"label": "c"}, ", line 1: 0 columns .* 'c', .* names 'a', 'b'"),
+        ("a,b\n1,2\n", {"label": "c"}, ", line 1: there is no column 'c'; the file has 'a', 'b'"),
+        ("a,b\n1,2\n", {"ignore": "c"}, ", line 1: there is no column 'c'"),
+        ("1,2\n", {"ignore": [-3]}, ", line 1: ignore=-3 is no column of the 2"),
+        ("1,2\n", {"ignore": 1}, ", line 1: the column -1 is the label and cannot be ignored"),
+        ("1,2\n", {"ignore": 0}, ", line 1: no column is left for the features"),
         ("a,a\n1,2\n", {"label": "a"}, ", line 1: 2 columns have the name 'a'"),
         ("1,2\n", {"label": 2}, ", line 1: label=2 is no column of the 2 .* give -2 to 1"),
         ("1,2\n", {"label": -3}, ", line 1: label=-3 is no column"),
@@ -342,12 +346,53 @@ def test_csv_refuses(content, options, message, scratch):
         datasets.load_csv(scratch(content, "bad.csv"), **options)
 
 
+@pytest.mark.parametrize("ignore", [["id", "note"], (0, -2), {"note", 0}, ["id", "note", 2]])
+@pytest.mark.parametrize("label", ["b", -1, 3])
+def test_csv_ignores(label, ignore, scratch):
+    """Nobody looks at what these columns hold."""
+    path = scratch("id,a,note,b\nx1,1,?,0\n,2,,1\n")
+    table = datasets.load_csv(path, label=label, ignore=ignore, header=True)
+    assert table.feature_names == ("a",)
+    assert table.X.tolist() == [[1], [2]]
+    assert table.y.tolist() == [0, 1]
+
+
+def test_csv_ignores_one_column(scratch):
+    path = scratch("x,1,0\n?,2,1\n")
+    table = datasets.load_csv(path, ignore=0)
+    assert table.feature_names == ("column 2",)
+    assert table.X.tolist() == [[1], [2]]
+    with pytest.raises(ValueError, match="line 1, column 1: 'x' is not a number"):
+        datasets.load_csv(path, ignore=1, header=False)
+    path = scratch("id,a,b\n7,red,1\n8,blue,2\n")
+    table = datasets.load_csv(path, ignore="id", categories="one_hot", missing="drop")
+    assert table.feature_names == ("a=blue", "a=red")
+
+
+def test_arff_ignores(scratch):
+    """Attributes of any type."""
+    head = HEAD.replace(
+        "@attribute k", "@attribute s string\n@attribute d date 'yyyy'\n@attribute k"
+    )
+    path = scratch(head + "1,'it, is',?,x\n2,?,1999,y\n")
+    table = datasets.load_arff(path, ignore=["s", 2])
+    assert table.feature_names == ("a",)
+    assert table.X.tolist() == [[1], [2]]
+    assert table.y.tolist() == ["x", "y"]
+    with pytest.raises(ValueError, match="line 4: the attribute 'd' has the type"):
+        datasets.load_arff(path, ignore="s")
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
         ({"label": 1.5}, TypeError, "label must be a position, a name or None; 1.5"),
         ({"label": True}, TypeError, "label must be"),
-        ({"label": "k", "header": False}, ValueError, "'k' is a name, which needs a header"),
+        ({"label": "k", "header": False}, ValueError, "which needs a header"),
+        ({"ignore": "k", "header": False}, ValueError, "which needs a header"),
+        ({"ignore": 1.5}, TypeError, "ignore must be positions and names of columns; 1.5"),
+        ({"ignore": [0, None]}, TypeError, "ignore must be positions and names"),
+        ({"ignore": b"k"}, TypeError, "ignore must be positions and names"),
         ({"header": None}, TypeError, "header must be True, False or 'auto'; None"),
         ({"delimiter": 3}, TypeError, "delimiter must be one character; 3"),
         ({"delimiter": "::"}, ValueError, "delimiter must be one character.*'::'"),
@@ -702,6 +747,8 @@ def test_a_hostile_line_takes_no_time(scratch):
         (HEAD + "1,x\n", {"label": "b"}, ": there is no attribute 'b'; the file has 'a', 'k'"),
         (HEAD + "1,x\n", {"label": 2}, ": label=2 is no attribute of the 2 .* give -2 to 1"),
         (HEAD + "1,x\n", {"label": 0}, ": the attribute 'k' is nominal; pass categories"),
+        (HEAD + "1,x\n", {"ignore": "k"}, ": the attribute -1 is the label and cannot be ignored"),
+        (HEAD + "1,x\n", {"ignore": ["a"]}, ": no attribute is left for the features"),
         (HEAD.replace("k {x,y}", "a real"), {}, ", line 3: there are two .* the name 'a'"),
         (
             HEAD.replace("numeric", "string"),

@@ -132,6 +132,13 @@ def add_table_options(parser: Parser, target: str) -> Any:
     group = parser.add_argument_group("the table")
     group.add_argument("--target", metavar="COLUMN", help=target)
     group.add_argument(
+        "--ignore",
+        type=names,
+        default=[],
+        metavar="COLUMN,...",
+        help="columns that are no inputs, such as a row's number; names, or positions from 1",
+    )
+    group.add_argument(
         "--header",
         action=argparse.BooleanOptionalAction,
         help="whether the first row holds the names of the columns (default: where none of its "

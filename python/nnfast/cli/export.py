@@ -77,7 +77,7 @@ def _rows(network: Network, options: argparse.Namespace) -> Any:
     if options.data is None:
         return None
     table = {"target": None, "header": None, "delimiter": None, "missing": None}
-    settings = argparse.Namespace(data=options.data, **table)
+    settings = argparse.Namespace(data=options.data, ignore=[], **table)
     return matching.read(network, settings, targets=False)[0]
 
 

@@ -29,9 +29,10 @@ def read(network: Network, options: argparse.Namespace, *, targets: bool) -> tab
         files.source(options.data) as file,
         files.records(file, options.header, options.delimiter) as records,
     ):
-        columns = _columns(network, records, options.target)
+        ignored = {records.position(column) for column in options.ignore}
+        columns = _columns(network, records, options.target, ignored)
         if targets and columns.target is None:
-            columns.target = _only_other(records, columns)
+            columns.target = _only_other(records, columns, ignored)
         if options.missing == "mean":
             columns.learn_fills(network)
         return columns.read(records, drop=options.missing == "drop", targets=targets)
@@ -143,10 +144,10 @@ def _advice(text: str) -> str:
     return " --missing mean fills gaps." if is_gap(text) else ""
 
 
-def _columns(network: Network, records: Records, target: str | None) -> Columns:
+def _columns(network: Network, records: Records, target: str | None, ignored: set[int]) -> Columns:
     """The columns by their names, or by their order where either side has none."""
     position = None if target is None else records.position(target)
-    others = [k for k in range(len(records.names)) if k != position]
+    others = [k for k in range(len(records.names)) if k != position and k not in ignored]
     features = network.feature_names
     if features is None:
         features = tuple(f"column {k + 1}" for k in range(network.sizes[0]))
@@ -156,7 +157,7 @@ def _columns(network: Network, records: Records, target: str | None) -> Columns:
         if len(others) != len(bases):
             raise UsageError(
                 f"{records.file} has {len(others)} columns, but the network takes {len(bases)}, "
-                "by their order; --target names a column that is none of them."
+                "by their order; --target and --ignore name columns that are none of them."
             )
         columns = _assign(features, dict(zip(bases, others, strict=True)))
     if columns.missing:
@@ -200,9 +201,9 @@ def _are_named(features: tuple[str, ...]) -> bool:
     return not all(name.startswith("column ") for name in features)
 
 
-def _only_other(records: Records, columns: Columns) -> int:
+def _only_other(records: Records, columns: Columns, ignored: set[int]) -> int:
     """The one column that the network does not take."""
-    others = [k for k in range(len(records.names)) if k not in columns.used]
+    others = [k for k in range(len(records.names)) if k not in columns.used | ignored]
     if len(others) != 1:
         shown = ", ".join(repr(records.names[k]) for k in others[:5]) or "none"
         raise UsageError(

@@ -39,7 +39,10 @@ def read(options: argparse.Namespace, features: int | None = None) -> Examples:
     features: the number of columns that the file should have; None leaves it to the file.
     """
     with files.source(options.data) as file:
-        return READERS.get(file.suffix.lower(), _read_csv)(file, options, features)
+        reader = READERS.get(file.suffix.lower(), _read_csv)
+        if options.ignore and reader not in (_read_csv, _read_arff):
+            raise UsageError(f"--ignore is for CSV and ARFF; {file} has no columns with names.")
+        return reader(file, options, features)
 
 
 def has_own_reader(path: str) -> bool:
@@ -50,6 +53,7 @@ def has_own_reader(path: str) -> bool:
 def _read_csv(file: Path, options: argparse.Namespace, features: int | None) -> Examples:
     with files.records(file, options.header, options.delimiter) as records:
         position = records.position(options.target or "-1")
+        ignored = [records.position(column) for column in options.ignore]
         header = records.header
         if len(records.names) == 1:
             raise UsageError(f"{file} has one column only; check --delimiter.")
@@ -57,20 +61,26 @@ def _read_csv(file: Path, options: argparse.Namespace, features: int | None) -> 
 
     def load(**choices: Any) -> Table:
         return datasets.load_csv(
-            file, label=position, header=header, delimiter=delimiter, **choices
+            file, label=position, ignore=ignored, header=header, delimiter=delimiter, **choices
         )
 
     return _read_table(load, options)
 
 
 def _read_arff(file: Path, options: argparse.Namespace, features: int | None) -> Examples:
-    target = options.target or "-1"
+    label, *ignored = map(_attribute, [options.target or "-1", *options.ignore])
+    return _read_table(
+        lambda **choices: datasets.load_arff(file, label=label, ignore=ignored, **choices), options
+    )
+
+
+def _attribute(column: str) -> int | str:
+    """A column as the loaders take it: positions count from 0."""
     try:
-        number = int(target)
-        label: int | str = number - (number > 0)
+        number = int(column)
     except ValueError:
-        label = target
-    return _read_table(lambda **choices: datasets.load_arff(file, label=label, **choices), options)
+        return column
+    return number - (number > 0)
 
 
 def _read_table(load: Callable[..., Table], options: argparse.Namespace) -> Examples:

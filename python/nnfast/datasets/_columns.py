@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,6 +12,8 @@ from ._common import Floats
 
 Missing: TypeAlias = Literal["drop", "mean", "median", "most_frequent"]
 Categories: TypeAlias = Literal["one_hot"]
+Column: TypeAlias = int | str  # position from 0, negative from the right, or name
+Ignored: TypeAlias = Column | Collection[Column]
 
 # A row of a few bytes becomes one number per category.
 MOST_CATEGORIES: Final = 256
@@ -51,6 +53,69 @@ def check_options(missing: object, categories: object) -> None:
             raise ValueError(
                 f"{name} must be None or one of {', '.join(map(repr, known))}; {value!r} was given."
             )
+
+
+def check_columns(label: object, ignore: Any) -> tuple[Column, ...]:
+    """Raise unless ``label`` is a column or None and ``ignore`` some columns; return these."""
+    if label is not None and not _is_column(label):
+        raise TypeError(f"label must be a position, a name or None; {label!r} was given.")
+    several = isinstance(ignore, Collection) and not isinstance(ignore, str | bytes)
+    ignored = tuple(ignore) if several else (ignore,)
+    if not all(map(_is_column, ignored)):
+        raise TypeError(f"ignore must be positions and names of columns; {ignore!r} was given.")
+    return ignored
+
+
+def _is_column(value: object) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def choose_columns(
+    label: Column | None,
+    ignored: Sequence[Column],
+    names: Sequence[str],
+    where: str,
+    word: str = "column",
+) -> tuple[int | None, list[int]]:
+    """Return the position of the label, from 0, and those of the features."""
+
+    def position(argument: str, column: Column) -> int:
+        if isinstance(column, str):
+            return _named(column, names, where, word)
+        if -len(names) <= column < len(names):
+            return column % len(names)
+        raise ValueError(
+            f"{where}: {argument}={column} is no {word} of the {len(names)} in the file; give "
+            f"{-len(names)} to {len(names) - 1}."
+        )
+
+    chosen = None if label is None else position("label", label)
+    left_out = {position("ignore", column) for column in ignored}
+    if chosen in left_out:
+        raise ValueError(f"{where}: the {word} {label!r} is the label and cannot be ignored.")
+    features = [k for k in range(len(names)) if k != chosen and k not in left_out]
+    if not features and len(names) == 1 and label is not None:
+        advice = "check the delimiter, or " if word == "column" else ""
+        raise ValueError(
+            f"{where}: the only {word} is the label, so there are no features; {advice}pass "
+            "label=None."
+        )
+    if not features:
+        raise ValueError(f"{where}: no {word} is left for the features; ignore fewer.")
+    return chosen, features
+
+
+def _named(name: str, names: Sequence[str], where: str, word: str) -> int:
+    listed = ", ".join(map(repr, names))
+    found = [k for k, other in enumerate(names) if other == name]
+    if not found:
+        raise ValueError(f"{where}: there is no {word} {name!r}; the file has {listed}.")
+    if len(found) > 1:
+        raise ValueError(
+            f"{where}: {len(found)} {word}s have the name {name!r}, but one must; the file has "
+            f"{listed}."
+        )
+    return found[0]
 
 
 def assemble(

@@ -65,32 +65,6 @@ def is_number(field: str) -> bool:
     return False
 
 
-def label_column(first: Row, label: int | str | None) -> int | None:
-    """Return the position of the label column, counted from 0."""
-    if label is None:
-        return None
-    width = len(first.fields)
-    if isinstance(label, str):
-        names = [name.strip() for name in first.fields]
-        if names.count(label) != 1:
-            raise ValueError(
-                f"{first.where}: {names.count(label)} columns have the name {label!r}, but one "
-                f"must; the header names {', '.join(map(repr, names))}."
-            )
-        label = names.index(label)
-    if not -width <= label < width:
-        raise ValueError(
-            f"{first.where}: label={label} is no column of the {width} in the file; give "
-            f"{-width} to {width - 1}."
-        )
-    if width == 1:
-        raise ValueError(
-            f"{first.where}: the only column is the label, so there are no features; check the "
-            "delimiter, or pass label=None."
-        )
-    return label % width
-
-
 def label_of(field: str, where: str) -> str:
     label = field.strip()
     if label.lower() in _NO_LABELS:

@@ -12,7 +12,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ._columns import Categories, Missing, Table, assemble, check_options, require_few
+from ._columns import (
+    Categories,
+    Ignored,
+    Missing,
+    Table,
+    assemble,
+    check_columns,
+    check_options,
+    choose_columns,
+    require_few,
+)
 from ._common import Floats
 from ._reading import BadNumberError, PathLike, existing_file, parse_numbers, shortened
 from ._records import text_lines
@@ -27,6 +37,7 @@ def load_arff(
     path: PathLike,
     *,
     label: int | str | None = -1,
+    ignore: Ignored = (),
     missing: Missing | None = None,
     categories: Categories | None = None,
 ) -> Table:
@@ -36,6 +47,8 @@ def load_arff(
         path: The file, UTF-8.
         label: The attribute of the labels: its position, negative from the right, or its name;
             None when there are no labels.
+        ignore: An attribute that is left out, by position or name, or several of them. They may
+            be of any type, and nobody looks at what they hold.
         missing: What happens to ``?``: None refuses it; ``"drop"`` leaves out the rows;
             ``"mean"``, ``"median"`` and ``"most_frequent"`` fill in what the other rows of the
             attribute give, but for labels, and the most frequent of nominal values in any case.
@@ -51,29 +64,32 @@ def load_arff(
         TypeError: An argument is of the wrong type.
         FileNotFoundError: There is no such file (IsADirectoryError: it is a folder).
         ValueError: The file is damaged, has rows in the sparse form, or attributes of strings or
-            dates; a value is missing, not finite or not declared; there is no such label. The
-            message gives the line.
+            dates that are not ignored; a value is missing, not finite or not declared; there is no
+            such attribute. The message gives the line.
     """
     check_options(missing, categories)
-    if label is not None and (isinstance(label, bool) or not isinstance(label, int | str)):
-        raise TypeError(f"label must be a position, a name or None; {label!r} was given.")
+    ignored = check_columns(label, ignore)
     file = existing_file(path)
     with file.open(encoding="utf-8-sig", errors="surrogateescape") as text:
         lines = enumerate(text_lines(text, file), 1)
-        kinds = _read_header(lines, file)
-        names = list(kinds)
-        position = _position(label, names, file)
-        features = [k for k in range(len(names)) if k != position]
+        declared = _read_header(lines, file)
+        names = list(declared)
+        position, features = choose_columns(label, ignored, names, str(file), "attribute")
+        left_out = set(range(len(names))) - {position, *features}
+        kinds = {
+            name: None if k in left_out else _kind(name, *declared[name])
+            for k, name in enumerate(names)
+        }
         one_hot = _nominal(kinds, features, categories, file)
-        table = _read_rows(lines, kinds, position, missing, file)
+        table = _read_rows(lines, kinds, left_out, position, missing, file)
     X = np.ascontiguousarray(table[:, features])
     y = None if position is None else _labels(table[:, position], kinds[names[position]])
     return assemble(X, y, [names[k] for k in features], one_hot, missing, file)
 
 
-def _read_header(lines: Iterator[tuple[int, str]], file: Path) -> dict[str, tuple[str, ...] | None]:
-    """Return the values of each attribute, None for a numeric one, and stop after ``@data``."""
-    kinds: dict[str, tuple[str, ...] | None] = {}
+def _read_header(lines: Iterator[tuple[int, str]], file: Path) -> dict[str, tuple[str, str]]:
+    """Return the type of each attribute and the place of its declaration; stop after ``@data``."""
+    declared: dict[str, tuple[str, str]] = {}
     number = 0
     for number, line in lines:
         where = f"{file}, line {number}"
@@ -81,8 +97,8 @@ def _read_header(lines: Iterator[tuple[int, str]], file: Path) -> dict[str, tupl
         word = text.split(maxsplit=1)[0].lower() if text else "%"
         if word.startswith("%") or word == "@relation":
             continue
-        if word == "@data" and kinds:
-            return kinds
+        if word == "@data" and declared:
+            return declared
         found = _ATTRIBUTE.fullmatch(text)
         if not found:
             raise ValueError(
@@ -90,20 +106,20 @@ def _read_header(lines: Iterator[tuple[int, str]], file: Path) -> dict[str, tupl
                 f"each attribute; {shortened(text)} was found."
             )
         name = _text(found)
-        if name in kinds:
+        if name in declared:
             raise ValueError(f"{where}: there are two attributes of the name {name!r}.")
-        kinds[name] = _kind(found[4].strip(), name, where)
+        declared[name] = found[4].strip(), where
     raise ValueError(f"{file}, line {max(1, number)}: the file ends before its @data.")
 
 
-def _kind(kind: str, name: str, where: str) -> tuple[str, ...] | None:
+def _kind(name: str, kind: str, where: str) -> tuple[str, ...] | None:
     """Return the values of a nominal type, or None for a numeric one."""
     if kind.lower() in _NUMERIC:
         return None
     if not (kind.startswith("{") and kind.endswith("}")):
         raise ValueError(
             f"{where}: the attribute {name!r} has the type {shortened(kind)}; expected is numeric, "
-            "or values in braces. Leave it out, or turn it into numbers."
+            "or values in braces. Ignore it, or turn it into numbers."
         )
     return tuple(value for value, _ in _fields(kind[1:-1], where))
 
@@ -143,38 +159,17 @@ def _nominal(
         if categories is None:
             raise ValueError(
                 f"{file}: the attribute {names[column]!r} is nominal; pass "
-                'categories="one_hot", or leave it out of the file.'
+                'categories="one_hot", or ignore it.'
             )
         require_few(len(values), f"{file}, attribute {names[column]!r}")
         result[k] = values
     return result
 
 
-def _position(label: int | str | None, names: list[str], file: Path) -> int | None:
-    if label is None:
-        return None
-    if isinstance(label, str):
-        if label not in names:
-            raise ValueError(
-                f"{file}: there is no attribute {label!r}; the file has "
-                f"{', '.join(map(repr, names))}."
-            )
-        label = names.index(label)
-    if not -len(names) <= label < len(names):
-        raise ValueError(
-            f"{file}: label={label} is no attribute of the {len(names)} in the file; give "
-            f"{-len(names)} to {len(names) - 1}."
-        )
-    if len(names) == 1:
-        raise ValueError(
-            f"{file}: the only attribute is the label, so there are no features; pass label=None."
-        )
-    return label % len(names)
-
-
 def _read_rows(
     lines: Iterator[tuple[int, str]],
     kinds: dict[str, tuple[str, ...] | None],
+    left_out: set[int],
     label: int | None,
     missing: Missing | None,
     file: Path,
@@ -198,6 +193,8 @@ def _read_rows(
             raise ValueError(
                 f"{where}: the row has {len(fields)} values, but there are {len(names)} attributes."
             )
+        for k in left_out:
+            fields[k] = ("0", False)
         gaps = [k for k, field in enumerate(fields) if field == ("?", False)]
         if gaps and missing == "drop":
             continue

@@ -13,7 +13,18 @@ from typing import Final, Literal
 
 import numpy as np
 
-from ._columns import Categories, Missing, Table, assemble, check_options, require_few
+from ._columns import (
+    Categories,
+    Column,
+    Ignored,
+    Missing,
+    Table,
+    assemble,
+    check_columns,
+    check_options,
+    choose_columns,
+    require_few,
+)
 from ._common import Floats
 from ._reading import BadNumberError, PathLike, existing_file, parse_numbers, shortened
 from ._records import (
@@ -22,7 +33,6 @@ from ._records import (
     is_gap,
     is_number,
     label_array,
-    label_column,
     label_of,
     rows_of,
 )
@@ -34,6 +44,7 @@ def load_csv(
     path: PathLike,
     *,
     label: int | str | None = -1,
+    ignore: Ignored = (),
     header: bool | Literal["auto"] = "auto",
     delimiter: str = ",",
     missing: Missing | None = None,
@@ -42,14 +53,16 @@ def load_csv(
     """Read a table of numbers with one row per example and, usually, a column of labels.
 
     The file is UTF-8 text, with or without a byte-order mark, as Python's csv module reads it;
-    blank lines are skipped. With ``header="auto"`` the first row is a header when ``label`` is
-    a name, or when none of its feature fields is a number. A first row that mixes numbers and
-    other text is refused, because it may as well be data: say then which it is.
+    blank lines are skipped. With ``header="auto"`` the first row is a header when ``label`` or one
+    of ``ignore`` is a name, or when none of its feature fields is a number. A first row that mixes
+    numbers and other text is refused, because it may as well be data: say then which it is.
 
     Args:
         path: The file.
         label: The column of the labels: its position, negative from the right, or its name in
             the header; None when there are no labels.
+        ignore: A column that is left out, by position or name, or several of them, such as
+            numbers of rows and names of persons. Nobody looks at what they hold.
         header: Whether the first row is a header, or ``"auto"``.
         delimiter: The one character between two fields.
         missing: What happens to empty fields and to ``?``, ``NA``, ``N/A``, ``NaN``, ``null`` and
@@ -58,7 +71,7 @@ def load_csv(
             but for labels, and the most frequent of categories in any case.
         categories: ``"one_hot"`` makes of each column with a text in it one column of 0 and 1 for
             every text, at most 256, in alphabetical order; ``header`` must then say what the first
-            row is, unless ``label`` is a name. None refuses texts.
+            row is, unless ``label`` or one of ``ignore`` is a name. None refuses texts.
 
     Returns:
         A :class:`Table`, which is a pair ``(X, y)``: the feature columns, float64 (n, features);
@@ -69,31 +82,31 @@ def load_csv(
         TypeError: An argument is of the wrong type.
         FileNotFoundError: There is no such file (IsADirectoryError: it is a folder).
         ValueError: The file has no data, rows differ in length, a feature is missing, not
-            finite or not a number, a label is missing, there is no such label column, or the
-            file is not UTF-8 text; the message gives the line, and the column from 1.
+            finite or not a number, a label is missing, there is no such column, or the file is
+            not UTF-8 text; the message gives the line, and the column from 1.
     """
     check_options(missing, categories)
-    _check_arguments(label, header, delimiter)
-    if isinstance(label, str):
+    ignored = check_columns(label, ignore)
+    named = any(isinstance(column, str) for column in (label, *ignored))
+    _check_arguments(named, header, delimiter)
+    if named:
         header = True
     if categories and header == "auto":
         raise ValueError(
             "header must be True or False with categories, because texts in the first row may be "
             "names as well as categories; 'auto' was given."
         )
-    source = _Source(existing_file(path), label, header, delimiter, missing is not None)
+    source = _Source(existing_file(path), label, ignored, header, delimiter, missing is not None)
     texts = source.text_columns() if categories else set()
     return source.read(texts, missing)
 
 
-def _check_arguments(label: object, header: object, delimiter: object) -> None:
-    if label is not None and (isinstance(label, bool) or not isinstance(label, int | str)):
-        raise TypeError(f"label must be a position, a name or None; {label!r} was given.")
+def _check_arguments(named: bool, header: object, delimiter: object) -> None:
     if not (isinstance(header, bool) or header == "auto"):
         raise TypeError(f"header must be True, False or 'auto'; {header!r} was given.")
-    if isinstance(label, str) and header is False:
+    if named and header is False:
         raise ValueError(
-            f"label={label!r} is a name, which needs a header; give the column's position instead."
+            "label and ignore name columns, which needs a header; give their positions instead."
         )
     if not isinstance(delimiter, str):
         raise TypeError(f"delimiter must be one character; {delimiter!r} was given.")
@@ -109,17 +122,18 @@ class _Source:
     def __init__(
         self,
         file: Path,
-        label: int | str | None,
+        label: Column | None,
+        ignored: tuple[Column, ...],
         header: bool | Literal["auto"],
         delimiter: str,
         gaps: bool,
     ) -> None:
         self.file, self.delimiter, self.gaps = file, delimiter, gaps
-        self.label, self.header = label, header
+        self.label, self.ignored, self.header = label, ignored, header
 
     @contextmanager
     def _open(self) -> Iterator[Iterator[Row]]:
-        """The rows of data, after ``names`` and ``column``, that of the label, are known."""
+        """The rows of data; by then the label's ``column`` and those of the features are known."""
         with self.file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
             rows = rows_of(text, self.delimiter, self.file)
             first = next(rows, None)
@@ -127,15 +141,13 @@ class _Source:
                 raise ValueError(
                     f"{self.file}: the file is empty; expected is one row per example."
                 )
-            self.column = label_column(first, self.label)
-            self.width = len(first.fields)
             names = [name.strip() for name in first.fields]
+            self.width = len(names)
+            self.column, self.columns = choose_columns(self.label, self.ignored, names, first.where)
             if not self._is_header(first):
                 rows = chain([first], rows)
-                names = []
-            named = [name or f"column {k}" for k, name in enumerate(names, 1)]
-            named = named or [f"column {k}" for k in range(1, self.width + 1)]
-            self.names = [name for k, name in enumerate(named) if k != self.column]
+                names = [""] * self.width
+            self.names = [names[k] or f"column {k + 1}" for k in self.columns]
             yield rows
 
     def _is_header(self, first: Row) -> bool:
@@ -144,8 +156,8 @@ class _Source:
             return self.header
         features = [
             field
-            for i, field in enumerate(first.fields)
-            if i != self.column and field.strip() and not self._is_gap(field)
+            for field in (first.fields[k] for k in self.columns)
+            if field.strip() and not self._is_gap(field)
         ]
         texts = [field for field in features if not is_number(field)]
         if texts and len(texts) < len(features):
@@ -159,13 +171,13 @@ class _Source:
         return self.gaps and is_gap(field)
 
     def _features(self, row: Row) -> list[str]:
-        """Return the fields of a row but its label."""
+        """Return the fields of a row that are features."""
         if len(row.fields) != self.width:
             raise ValueError(
                 f"{row.where}: the row has {len(row.fields)} fields, but the first row has "
                 f"{self.width}; every row needs as many."
             )
-        return [field for k, field in enumerate(row.fields) if k != self.column]
+        return [row.fields[k] for k in self.columns]
 
     def text_columns(self) -> set[int]:
         """Return the positions among the features of columns with a text."""
@@ -241,9 +253,8 @@ class _Source:
 
     def _number(self, feature: int | None) -> int:
         """Return the column in the file, from 1, of a feature, or of the label for None."""
-        if feature is None:
-            return (self.column or 0) + 1
-        return feature + 1 + (self.column is not None and feature >= self.column)
+        column = self.column if feature is None else self.columns[feature]
+        return (column or 0) + 1
 
 
 def _advice(field: str) -> str:
