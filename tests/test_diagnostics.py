@@ -185,12 +185,12 @@ def test_dead_units(level):
     net, X, y = digits_network("relu")
     net.weights[0][1][:8] = -1000.0  # these units are 0 for good
     net.level = level
-    (text,) = warned(check_units, net, X.astype("f4"), np.eye(10, dtype="f4")[y], 100)
+    (text,) = warned(check_units, net, X.astype("f4"), np.eye(10, dtype="f4")[y], 200)
     assert text.startswith(
         "8 of 16 units of layers[0] (relu) are 0 for all 899 rows looked at; the first is unit 0."
     )
     assert 'init="he_uniform"' in text
-    assert warned(check_units, net, X.astype("f4"), np.eye(10, dtype="f4")[y], 100) == []
+    assert warned(check_units, net, X.astype("f4"), np.eye(10, dtype="f4")[y], 200) == []
 
 
 def test_a_few_dead_units_are_normal():

@@ -26,7 +26,7 @@ SPREADS = 1e3  # ratio of standard deviations at which one column hides another
 HARMLESS = 3.0  # a constant: no worse than one more bias; the edges of images have such
 
 ENOUGH_MULTIPLICATIONS = 3_000_000  # of a fit whose units are looked at afterwards
-ENOUGH_PASSES = 30  # rows visited per row that is looked at: the look costs about 1 % of the fit
+ENOUGH_PASSES = 200  # rows visited per row that is looked at: the look costs about 1 % of the fit
 DEAD_SHARE = 0.25  # of a layer, where the network has not learned: a few dead units are normal
 DEAD_ANYWAY = 0.75  # of a layer, in any network
 ENOUGH_TO_BE_DEAD = 100  # rows; in fewer only a whole layer counts
@@ -133,18 +133,21 @@ def _check_constant_columns(network: Network, X: Array, sample: Array) -> None:
 def check_units(network: Network, X: Array, Y: Array, epochs: int) -> None:
     """Warn of dead and saturated units after `epochs` over X (n, inputs) and Y (n, outputs).
 
-    Short trainings are left alone. A sample of at most 1,000 rows is looked at.
+    Short trainings are left alone. A sample of at most 1,000 rows is looked at, and of fewer after
+    fewer epochs.
     """
     visited, parameters = epochs * len(X), network.architecture.parameter_count
-    if (
-        3 * visited * parameters < ENOUGH_MULTIPLICATIONS  # forward, backward, gradient
-        or visited < ENOUGH_PASSES * min(len(X), SAMPLE)
-    ):
+    if 3 * visited * parameters < ENOUGH_MULTIPLICATIONS:  # forward, backward, gradient
         return
-    hidden = network.architecture.activations[:-1]
-    if not any(_is_rectifier(name) or _limits(name) for name in hidden):
+    rows = min(len(X), SAMPLE, visited // ENOUGH_PASSES)
+    if rows < min(len(X), SAMPLE_LEAST):
         return
-    sample, targets = (np.ascontiguousarray(_sample(rows)) for rows in (X, Y))
+    hidden, told = network.architecture.activations[:-1], network.diagnosed
+    may_die = "dead units" not in told and any(map(_is_rectifier, hidden))
+    may_saturate = "saturated units" not in told and any(map(_limits, hidden))
+    if not (may_die or may_saturate):
+        return
+    sample, targets = (np.ascontiguousarray(_sample(all_rows, rows)) for all_rows in (X, Y))
     outputs = inspection.hidden(network, sample)
     for k, (name, a) in enumerate(zip(hidden, outputs, strict=True)):
         if _is_rectifier(name):
@@ -284,7 +287,7 @@ def _large_steps(network: Network, optimizer: Optimizer | BatchMethod) -> list[s
 # ---- words and warnings -------------------------------------------------------------------------
 
 
-def _sample(rows: Array, most: int = SAMPLE) -> Array:
+def _sample(rows: Array, most: int) -> Array:
     return rows[:: -(-len(rows) // most)]
 
 
