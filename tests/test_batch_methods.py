@@ -33,12 +33,13 @@ def method(request):
 
 # in a process of its own, for Ctrl-C may hit what else a test's process does
 INTERRUPTED = """
-import _thread, threading
+import _thread, signal, threading
 from dataclasses import replace
 import numpy as np
 import nnfast as nn
 from nnfast.formulas import BATCH_METHODS
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
 X = np.random.default_rng(0).standard_normal((20_000, 4))
 y = np.random.default_rng(1).standard_normal(20_000)
 for cls in BATCH_METHODS.values():

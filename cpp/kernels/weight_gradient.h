@@ -198,7 +198,7 @@ void weight_gradient_of(const WeightGradient<T>& g) {
                   load(g.delta + k * g.delta_stride + column + j));
         const size_t bias_row = panel_row<T, N>(column, g.inputs + 1, g.inputs);
         Tile<T, 1, N> bias;
-        load_tile<T, 1, N>(bias, g.resume ? g.gradient + bias_row : nullptr, 0);
+        load_tile<T, 1, N>(bias, g.resume && g.biased ? g.gradient + bias_row : nullptr, 0);
         bool has_bias = false;
         // the tiles were packed as those of whole panels
         for_tiles<packed ? tile_vectors : N>(inputs, [&](size_t first, auto r) {
