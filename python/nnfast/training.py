@@ -243,7 +243,7 @@ class Training:
         batch_size = min(self.batch_size or n, n)
         if isinstance(self.network.optimizer, BatchMethod):
             batch_size = n
-        updates = -(-n // batch_size)
+        updates = rows.updates(batch_size)
         state = self._state()
         before = state.step
         try:
@@ -291,7 +291,7 @@ class Training:
                 self.history.stop_reason = stop_reason(reason, optimizer)
             return losses
         if isinstance(rate := optimizer.learning_rate, Schedule):
-            count = epochs * -(-len(rows) // batch_size)
+            count = epochs * rows.updates(batch_size)
             times = (state.epoch * updates + update + np.arange(count)) / updates
             control = replace(control, rates=state.rate_factor * rate(times))
         return self.level.train(

@@ -324,26 +324,25 @@ def _require_range(y: Array, loss: str, given: Array) -> None:
         )
 
 
-_OPTIMIZERS = {**OPTIMIZERS, **BATCH_METHODS}
+_KINDS = {**OPTIMIZERS, **BATCH_METHODS}
 
 
 def optimizer(value: Any) -> Optimizer | BatchMethod | None:
     """An optimizer or batch method from itself, its name, or None."""
-    kinds = _OPTIMIZERS
-    if value is None or type(value) in kinds.values():
+    if value is None or type(value) in _KINDS.values():
         chosen: Optimizer | BatchMethod | None = value
         return chosen
     if isinstance(value, str):
-        return kinds[choice("optimizer", value.lower(), kinds)]()
+        return _KINDS[choice("optimizer", value.lower(), _KINDS)]()
     if isinstance(value, type):
         example = "learning_rate=0.1" if value in OPTIMIZERS.values() else ""
         raise TypeError(
             f"optimizer is the class {value.__name__}; give an instance, such as "
             f"{value.__name__}({example})."
         )
-    classes = ", ".join(kind.__name__ for kind in kinds.values())
+    classes = ", ".join(kind.__name__ for kind in _KINDS.values())
     raise TypeError(
-        f"optimizer is {value!r}; expected one of {classes}, a name ({', '.join(kinds)}), or None."
+        f"optimizer is {value!r}; expected one of {classes}, a name ({', '.join(_KINDS)}), or None."
     )
 
 
