@@ -202,13 +202,13 @@ public:
         double* losses_data = losses.mutable_data();
 
         const size_t updates = (data.rows + batch_size - 1) / batch_size * epochs;
-        Trainer<T> trainer(network_, chosen, make_control(control, updates), data.weights, p, s);
+        Trainer<T> trainer(network_, chosen, make_control(control, updates), data, batch_size, p,
+                           s);
         trainer.step = state.attr(names().step).cast<uint64_t>();
         trainer.shuffle_state = state.attr(names().shuffle).cast<uint64_t>();
         trainer.noise_seed = state.attr(names().noise).cast<uint64_t>();
         unlocked([&] {
-            trainer.run(data, epochs, batch_size, shuffle, threads, losses_data,
-                        interruptible ? signalled : never);
+            trainer.run(epochs, shuffle, threads, losses_data, interruptible ? signalled : never);
         });
         const bool interrupted = PyErr_Occurred() != nullptr;  // then losses are missing
         const auto is_finite = [](double loss) { return std::isfinite(loss); };

@@ -140,6 +140,43 @@ struct TinyTask {
     double* losses;
 };
 
+// Many rows of a narrow network, with lanes that are rows: so many of them, 1 KiB of each unit, go
+// through all layers together, filled up to whole units of 256 bytes, which every instruction set
+// takes in whole tiles. The numbers of the next unit lie a cache line further, in other sets of the
+// cache.
+constexpr size_t column_rows(size_t number_bytes) {
+    return 1024 / number_bytes;
+}
+constexpr size_t column_unit(size_t number_bytes) {
+    return 256 / number_bytes;
+}
+constexpr size_t column_stride(size_t number_bytes) {
+    return 1088 / number_bytes;
+}
+
+// Numbers of memory: two columns for each unit and each layer's bias, 64 bytes for each parameter,
+// and three times that for each output, or unit of a softmax, of which there are less than 64.
+template <class T>
+size_t column_room(const FlatNetwork& net) {
+    return 2 * (net.units + net.layer_count) * column_stride(sizeof(T)) +
+           (net.parameters + tiny_padding + 3 * 64) * (64 / sizeof(T));
+}
+
+// Rows [first, last) in the order given, or as they lie (null). weights: of the rows' losses, or
+// null. gradient: of scale times the summed loss, as the parameters p lie; null for outputs only.
+// room: 64-byte aligned, zero at first, column_room numbers.
+template <class T>
+struct ColumnTask {
+    FlatNetwork net;
+    const T* p;
+    const T *x, *y, *weights;
+    const uint32_t* order;
+    size_t first, last;
+    T scale;
+    T* gradient;
+    T* room;
+};
+
 template <class T>
 struct Kernels {
     size_t lanes;  // numbers in a vector
@@ -178,6 +215,10 @@ struct Kernels {
     // An update of n parameters whose gradient is known. All arrays reach to a whole vector.
     void (*step)(const Update<T>& update, size_t n, const T* gradient, T* p, T* const* state);
     void (*tiny_train)(const TinyTask<T>&);
+    // The outputs of the rows, at their places in the user's array
+    void (*column_forward)(const ColumnTask<T>&, T* outputs);
+    // Their summed loss, and the gradient
+    T (*column_backpropagate)(const ColumnTask<T>&);
     // The outputs y of one row x, as `product` and `activate` would give them; false, and nothing
     // done, where a number in x is not finite. room: for the padded units of all layers
     bool (*forward_row)(const FlatNetwork&, const T* p, const T* x, T* room, T* y);

@@ -34,7 +34,11 @@ Network<T>::Network(const Kernels<T>& kernels_, const Kernels<T>* narrower_,
         place += layer.outputs;
     }
     // beyond, the sums of the gradient, 64 bytes a parameter, leave the first-level cache
-    is_tiny = *std::max_element(sizes.begin(), sizes.end()) <= 16 && parameter_count <= 512;
+    const size_t widest = *std::max_element(sizes.begin(), sizes.end());
+    is_tiny = widest <= 16 && parameter_count <= 512;
+    // measured: wider inputs cost more on their way into columns than the lanes bring, and the sums
+    // of more parameters than they save
+    is_narrow = sizes[0] < 32 && widest < 64 && parameter_count < 2048;
 }
 
 template <class T>

@@ -71,7 +71,8 @@ struct Network {
     int loss;
     size_t parameter_count = 0;
     size_t padded_count = 0;
-    bool is_tiny;  // narrow enough for the kernels that take a sample per lane
+    // small enough for the kernels that take a row per lane: of a whole training, and of many rows
+    bool is_tiny, is_narrow;
     std::vector<Regularization> regularization;  // of each layer; none where it is empty
     InputNoise input_noise{};
 };

@@ -18,7 +18,9 @@ Objective<T>::Objective(const Network<T>& network, const Data<T>& data, size_t t
       weights_(network.padded_count),
       gradient_(network.padded_count),
       pass_(network, weights_.get(), most_, true, team_),
-      rows_(network, data, most_) {}
+      rows_(network, data, most_) {
+    if (ColumnPass<T>::suits(network, data.rows)) columns_.emplace(network, data.rows, threads);
+}
 
 template <class T>
 void Objective<T>::look_for_interruption(size_t work) const {
@@ -48,14 +50,22 @@ double Objective<T>::loss(const T* parameters) {
 
 template <class T>
 double Objective<T>::operator()(const T* parameters, T* gradient) {
-    const T scale = T(1) / static_cast<T>(data_.rows);
-    WeightGradient<T> target{};
-    target.gradient = gradient_.get();
-    const double loss = mean_of_chunks(parameters, [&](size_t first, const Chunk<T>& chunk) {
-        target.resume = first > 0;
-        return pass_.backpropagate(chunk, scale, target);
-    });
-    network_.unpack(gradient_.get(), gradient);
+    double loss = 0;
+    if (columns_) {
+        if (!columns_->backpropagate(data_, nullptr, 0, data_.rows, parameters, gradient, loss,
+                                     watch_))
+            throw Interrupted{};
+        loss /= static_cast<double>(data_.rows);
+    } else {
+        const T scale = T(1) / static_cast<T>(data_.rows);
+        WeightGradient<T> target{};
+        target.gradient = gradient_.get();
+        loss = mean_of_chunks(parameters, [&](size_t first, const Chunk<T>& chunk) {
+            target.resume = first > 0;
+            return pass_.backpropagate(chunk, scale, target);
+        });
+        network_.unpack(gradient_.get(), gradient);
+    }
     add_penalty(network_, parameters, gradient);
     return loss + penalty(network_, parameters);
 }

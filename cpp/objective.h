@@ -2,8 +2,9 @@
 // for callers that ask again and again: nothing is allocated between two questions.
 #pragma once
 
-#include "data.h"
-#include "watch.h"
+#include <optional>
+
+#include "column_pass.h"
 
 namespace nnfast {
 
@@ -43,6 +44,7 @@ private:
     Buffer<T> weights_, gradient_;
     Pass<T> pass_;
     Rows<T> rows_;
+    std::optional<ColumnPass<T>> columns_;  // for the gradient, where it suits
 };
 
 extern template class Objective<float>;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "column_pass.h"
 #include "floating_point.h"
 #include "watch.h"
 
@@ -21,50 +22,91 @@ void shuffle_rows(std::vector<uint32_t>& order, uint64_t& state) {
 
 }  // namespace
 
+// The outputs of chunks of rows, by kernels that take a lane per row, from the user's parameters
+template <class T>
+class ColumnForward {
+public:
+    ColumnForward(const Network<T>& network, const T* parameters)
+        : network_(network), parameters_(parameters), room_(column_room<T>(network.flat())) {}
+
+    void operator()(const T* x, size_t first, size_t last, T* outputs) const {
+        network_.kernels.column_forward({network_.flat(), parameters_, x, nullptr, nullptr, nullptr,
+                                         first, last, T(0), nullptr, room_.get()},
+                                        outputs);
+    }
+
+private:
+    const Network<T>& network_;
+    const T* parameters_;
+    Buffer<T> room_;
+};
+
+// The same by those of a pass, from packed parameters
+template <class T>
+class PassForward {
+public:
+    PassForward(const Network<T>& network, const T* weights, size_t rows)
+        : network_(network), pass_(network, weights, rows, false, alone_), x_(rows) {}
+
+    void operator()(const T* x, size_t first, size_t last, T* outputs) {
+        const auto& top = network_.layers.back();
+        point_at_rows(x, network_.layers.front().inputs, nullptr, first, last - first, x_.data());
+        const T* a = pass_.forward(x_.data(), last - first);
+        T* y = outputs + first * top.outputs;
+        for (size_t r = first; r < last; ++r, a += top.stride, y += top.outputs)
+            if (top.outputs == 1)
+                *y = *a;
+            else
+                std::memcpy(y, a, top.outputs * sizeof(T));
+    }
+
+private:
+    const Network<T>& network_;
+    Team alone_{1};
+    Pass<T> pass_;
+    std::vector<const T*> x_;
+};
+
+// `make()` makes what computes a chunk, for each member of a team
+template <class T, class Make>
+void forward_in_chunks(const Network<T>& network, const T* x, size_t rows, T* outputs,
+                       size_t threads, size_t most, const Make& make) {
+    const size_t chunks = (rows + most - 1) / most;
+    Team team(std::min(chunks, team_size(threads, rows * network.work())));
+    std::vector<decltype(make())> forwards;  // made here: a job must not throw
+    for (size_t i = 0; i < team.size(); ++i) forwards.push_back(make());
+    std::atomic<size_t> next{0};
+    team.run([&](size_t member) {
+        for (size_t chunk; (chunk = next.fetch_add(1)) < chunks;)
+            (*forwards[member])(x, chunk* most, std::min((chunk + 1) * most, rows), outputs);
+    });
+}
+
 template <class T>
 void forward(const Network<T>& network, const T* parameters, const T* x, size_t rows, T* outputs,
              size_t threads) {
-    const auto& last = network.layers.back();
     const size_t most = std::min(network.chunk_rows(), rows);
-    const size_t chunks = (rows + most - 1) / most;
+    if (ColumnPass<T>::suits(network, rows))
+        return forward_in_chunks(network, x, rows, outputs, threads, most, [&] {
+            return std::make_unique<ColumnForward<T>>(network, parameters);
+        });
     Buffer<T> weights(network.padded_count);
     network.pack(parameters, weights.get());
-    Team alone(1);
-    Team team(std::min(chunks, team_size(threads, rows * network.work())));
-    const size_t members = team.size();
-    std::vector<std::unique_ptr<Pass<T>>> passes;  // made here: a job must not throw
-    for (size_t i = 0; i < members; ++i)
-        passes.push_back(std::make_unique<Pass<T>>(network, weights.get(), most, false, alone));
-    std::vector<const T*> pointers(members * most);
-    std::atomic<size_t> next_chunk{0};
-    team.run([&](size_t member) {
-        const T** x_rows = pointers.data() + member * most;
-        for (size_t chunk; (chunk = next_chunk.fetch_add(1)) < chunks;) {
-            const size_t first = chunk * most, count = std::min(most, rows - first);
-            point_at_rows(x, network.layers.front().inputs, nullptr, first, count, x_rows);
-            const T* a = passes[member]->forward(x_rows, count);
-            T* y = outputs + first * last.outputs;
-            for (size_t r = 0; r < count; ++r, y += last.outputs)
-                if (last.outputs == 1)
-                    *y = a[r * last.stride];
-                else
-                    std::memcpy(y, a + r * last.stride, last.outputs * sizeof(T));
-        }
+    forward_in_chunks(network, x, rows, outputs, threads, most, [&] {
+        return std::make_unique<PassForward<T>>(network, weights.get(), most);
     });
 }
 
 template <class T>
 Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer,
-                    const Control<T>& control, bool weighted, const T* parameters, const T* slots)
+                    const Control<T>& control, const Data<T>& data, size_t batch_size,
+                    const T* parameters, const T* slots)
     : network_(network),
       optimizer_(optimizer),
       control_(control),
-      way_(control.clip_value > 0 || control.clip_norm > 0 || control.factors ||
-                   network.limits_norms()
-               ? Way::controlled
-           : network.is_tiny && !weighted && network.regularization.empty() && !network.is_noisy()
-               ? Way::tiny
-               : Way::fused) {
+      data_(data),
+      batch_size_(std::min(batch_size, data.rows)),
+      way_(choose_way()) {
     const size_t count = way_ == Way::fused ? network.padded_count : network.parameter_count;
     const auto copy = [&](const T* from) {
         Buffer<T> to(count + tiny_padding);
@@ -77,12 +119,25 @@ Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer,
     slots_ = network.kernels.slots(update_.optimizer);
     weights_ = copy(parameters);
     for (size_t s = 0; s < slots_; ++s) state_.push_back(copy(slots + s * network.parameter_count));
+    if (way_ == Way::controlled || way_ == Way::columns) {
+        gradient_ = Buffer<T>(count + tiny_padding);
+        old_ = Buffer<T>(control.factors ? count : 0);
+    }
     if (way_ == Way::controlled) {
         padded_ = Buffer<T>(network.padded_count);
-        gradient_ = Buffer<T>(count + tiny_padding);
-        old_ = Buffer<T>(count);
         network.pack(parameters, padded_.get());
     }
+}
+
+template <class T>
+typename Trainer<T>::Way Trainer<T>::choose_way() const {
+    const bool noisy = network_.is_noisy();
+    if (!noisy && ColumnPass<T>::suits(network_, batch_size_)) return Way::columns;
+    if (control_.clip_value > 0 || control_.clip_norm > 0 || control_.factors ||
+        network_.limits_norms())
+        return Way::controlled;
+    const bool plain = !data_.weights && network_.regularization.empty() && !noisy;
+    return network_.is_tiny && plain ? Way::tiny : Way::fused;
 }
 
 template <class T>
@@ -105,17 +160,16 @@ bool Trainer<T>::finish(T* parameters, T* slots) const {
 
 template <class T>
 struct Trainer<T>::Plan {
-    const Data<T>& data;
-    size_t epochs, batch_size;
+    size_t epochs;
     bool shuffle;
+    size_t threads;
     double* losses;
     Watch& watch;
 };
 
 template <class T>
-void Trainer<T>::run(const Data<T>& data, size_t epochs, size_t batch_size, bool shuffle,
-                     size_t threads, double* losses, const std::function<bool()>& interrupted) {
-    batch_size = std::min(batch_size, data.rows);
+void Trainer<T>::run(size_t epochs, bool shuffle, size_t threads, double* losses,
+                     const std::function<bool()>& interrupted) {
     const ArithmeticMode callers = arithmetic_mode();
     const ArithmeticScope scope(callers | subnormals_are_zero);
     const std::function<bool()> asked = [&] {
@@ -123,14 +177,16 @@ void Trainer<T>::run(const Data<T>& data, size_t epochs, size_t batch_size, bool
         return interrupted();
     };
     Watch watch(asked);
-    const Plan plan{data, epochs, batch_size, shuffle && batch_size < data.rows, losses, watch};
-    way_ == Way::tiny ? run_tiny(plan) : run_chunks(plan, threads);
+    const Plan plan{epochs, shuffle && batch_size_ < data_.rows, threads, losses, watch};
+    way_ == Way::tiny      ? run_tiny(plan)
+    : way_ == Way::columns ? run_columns(plan)
+                           : run_chunks(plan);
 }
 
 // Many epochs, or a part of one, in each call of the kernel, about a millisecond long.
 template <class T>
 void Trainer<T>::run_tiny(const Plan& plan) {
-    const size_t rows = plan.data.rows, batch = plan.batch_size;
+    const size_t rows = data_.rows, batch = batch_size_;
     const bool narrow = network_.narrower && batch <= network_.narrower->lanes;
     const Kernels<T>& kernels = narrow ? *network_.narrower : network_.kernels;
     const size_t count = network_.parameter_count;
@@ -144,8 +200,8 @@ void Trainer<T>::run_tiny(const Plan& plan) {
     task.p = weights_.get();
     for (size_t s = 0; s < slots_; ++s) task.state[s] = state_[s].get();
     task.room = room.get();
-    task.x = plan.data.x;
-    task.y = plan.data.y;
+    task.x = data_.x;
+    task.y = data_.y;
     task.order = plan.shuffle ? order.data() : nullptr;
     task.batch_size = batch;
 
@@ -171,54 +227,76 @@ void Trainer<T>::run_tiny(const Plan& plan) {
     }
 }
 
+// update(order, start, end, loss) for every batch, which changes the parameters and adds the summed
+// loss of its rows; false where it was given up, having changed nothing
 template <class T>
-void Trainer<T>::run_chunks(const Plan& plan, size_t threads) {
-    const auto& data = plan.data;
-    const size_t batch_size = plan.batch_size, work = network_.work();
-    const size_t most = std::min(network_.chunk_rows(), batch_size);
-    const bool controlled = way_ == Way::controlled, noisy = network_.is_noisy();
-    Team team(team_size(threads, most * work));
-    Pass<T> pass(network_, controlled ? padded_.get() : weights_.get(), most, true, team);
-    Rows<T> rows(network_, data, most);
-    Buffer<T> gradient(controlled || batch_size > most ? network_.padded_count : 0);
-    std::vector<uint32_t> order(plan.shuffle ? data.rows : 0);
+template <class F>
+void Trainer<T>::run_epochs(const Plan& plan, const F& update) {
+    std::vector<uint32_t> order(plan.shuffle ? data_.rows : 0);
     size_t updates = 0;
-
     for (size_t epoch = 0; epoch < plan.epochs; ++epoch) {
         if (plan.shuffle) shuffle_rows(order, shuffle_state);
         double loss = 0;
         const double penalties = present_penalty();
-        for (size_t start = 0; start < data.rows; start += batch_size) {
-            const size_t end = std::min(start + batch_size, data.rows);
-            const T scale = T(1) / static_cast<T>(end - start);
+        for (size_t start = 0; start < data_.rows; start += batch_size_) {
+            const size_t end = std::min(start + batch_size_, data_.rows);
             prepare_update(updates);
-            for (size_t first = start; first < end; first += most) {
-                const size_t count = std::min(most, end - first);
-                // an update that is given up here has changed nothing yet
-                if (plan.watch.stop(count * work)) return;
-                rows.select(plan.shuffle ? order.data() : nullptr, first, count);
-                WeightGradient<T> target{};
-                target.gradient = gradient.get();
-                target.resume = first > start;
-                target.update = !controlled && first + count == end ? &update_ : nullptr;
-                target.p = weights_.get();
-                for (size_t s = 0; s < slots_; ++s) target.state[s] = state_[s].get();
-                const Noise noise{noise_seed, step, network_.layers.size() + 2, first - start};
-                loss +=
-                    pass.backpropagate(rows.chunk(count, noisy ? &noise : nullptr), scale, target);
-            }
-            if (controlled) update_controlled(gradient);
+            if (!update(plan.shuffle ? order.data() : nullptr, start, end, loss)) return;
             ++step;
             ++updates;
         }
-        plan.losses[epoch] = loss / static_cast<double>(data.rows) + penalties;
+        plan.losses[epoch] = loss / static_cast<double>(data_.rows) + penalties;
     }
+}
+
+template <class T>
+void Trainer<T>::run_columns(const Plan& plan) {
+    ColumnPass<T> pass(network_, batch_size_, plan.threads);
+    run_epochs(plan, [&](const uint32_t* order, size_t start, size_t end, double& loss) {
+        if (!pass.backpropagate(data_, order, start, end, weights_.get(), gradient_.get(), loss,
+                                &plan.watch))
+            return false;
+        update_all();
+        return true;
+    });
+}
+
+template <class T>
+void Trainer<T>::run_chunks(const Plan& plan) {
+    const size_t work = network_.work(), most = std::min(network_.chunk_rows(), batch_size_);
+    const bool controlled = way_ == Way::controlled, noisy = network_.is_noisy();
+    Team team(team_size(plan.threads, most * work));
+    Pass<T> pass(network_, controlled ? padded_.get() : weights_.get(), most, true, team);
+    Rows<T> rows(network_, data_, most);
+    Buffer<T> gradient(controlled || batch_size_ > most ? network_.padded_count : 0);
+    run_epochs(plan, [&](const uint32_t* order, size_t start, size_t end, double& loss) {
+        const T scale = T(1) / static_cast<T>(end - start);
+        for (size_t first = start; first < end; first += most) {
+            const size_t count = std::min(most, end - first);
+            if (plan.watch.stop(count * work)) return false;
+            rows.select(order, first, count);
+            WeightGradient<T> target{};
+            target.gradient = gradient.get();
+            target.resume = first > start;
+            target.update = !controlled && first + count == end ? &update_ : nullptr;
+            target.p = weights_.get();
+            for (size_t s = 0; s < slots_; ++s) target.state[s] = state_[s].get();
+            const Noise noise{noise_seed, step, network_.layers.size() + 2, first - start};
+            loss += pass.backpropagate(rows.chunk(count, noisy ? &noise : nullptr), scale, target);
+        }
+        if (controlled) {
+            network_.unpack(gradient.get(), gradient_.get());
+            update_all();
+            network_.pack(weights_.get(), padded_.get());
+        }
+        return true;
+    });
 }
 
 template <class T>
 double Trainer<T>::present_penalty() const {
     if (network_.regularization.empty()) return 0;
-    if (way_ == Way::controlled) return penalty(network_, weights_.get());
+    if (way_ != Way::fused) return penalty(network_, weights_.get());
     Buffer<T> p(network_.parameter_count);
     network_.unpack(weights_.get(), p.get());
     return penalty(network_, p.get());
@@ -235,18 +313,17 @@ void Trainer<T>::prepare_update(size_t number) {
     network_.kernels.prepare(own.data(), step + 1, update_);
 }
 
+// One step of all parameters, from their gradient
 template <class T>
-void Trainer<T>::update_controlled(Buffer<T>& padded_gradient) {
+void Trainer<T>::update_all() {
     const size_t count = network_.parameter_count;
     T *g = gradient_.get(), *p = weights_.get(), *state[most_slots] = {};
     for (size_t s = 0; s < slots_; ++s) state[s] = state_[s].get();
-    network_.unpack(padded_gradient.get(), g);
     add_penalty(network_, p, g);
     clip(network_, control_, g);
     if (control_.factors) std::copy_n(p, count, old_.get());
     network_.kernels.step(update_, count, g, p, state);
     settle(network_, control_, old_.get(), p);
-    network_.pack(p, padded_.get());
 }
 
 #define NNFAST_INSTANTIATE(T)                                                         \

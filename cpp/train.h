@@ -26,13 +26,13 @@ class Trainer {
 public:
     // Copies parameters and the optimizer's state (slots, parameters) from the user's arrays.
     Trainer(const Network<T>& network, const Optimizer& optimizer, const Control<T>& control,
-            bool weighted, const T* parameters, const T* slots);
+            const Data<T>& data, size_t batch_size, const T* parameters, const T* slots);
 
     // Trains on; losses[epoch] is the mean over its rows, each batch measured before its update.
     // `interrupted` is asked about every 50 ms; true ends the training between two updates.
     // Subnormal numbers count as zero.
-    void run(const Data<T>& data, size_t epochs, size_t batch_size, bool shuffle, size_t threads,
-             double* losses, const std::function<bool()>& interrupted);
+    void run(size_t epochs, bool shuffle, size_t threads, double* losses,
+             const std::function<bool()>& interrupted);
 
     // Copies the results back, unless a number in them is not finite: false.
     bool finish(T* parameters, T* slots) const;
@@ -47,23 +47,31 @@ private:
         tiny,        // as they are; the kernels that take a whole training
         fused,       // padded; the weight gradient's tiles
         controlled,  // as they are, and padded for the passes; by steps over all parameters
+        columns,     // as they are; by steps over all parameters
     };
     struct Plan;
+    Way choose_way() const;
     void run_tiny(const Plan& plan);
-    void run_chunks(const Plan& plan, size_t threads);
+    void run_columns(const Plan& plan);
+    void run_chunks(const Plan& plan);
+    template <class F>
+    void run_epochs(const Plan& plan, const F& update);
     void prepare_update(size_t number);
     double present_penalty() const;
-    void update_controlled(Buffer<T>& padded_gradient);
+    void update_all();
 
     const Network<T>& network_;
     const Optimizer optimizer_;
     const Control<T> control_;
+    const Data<T> data_;
+    const size_t batch_size_;
     Update<T> update_{};
     const Way way_;
     size_t slots_;
     Buffer<T> weights_;  // padded as network_.pack does, or as they are
     std::vector<Buffer<T>> state_;
-    Buffer<T> padded_, gradient_, old_;  // for the controlled way
+    Buffer<T> gradient_, old_;  // where all parameters step
+    Buffer<T> padded_;          // for the controlled way
 };
 
 // SplitMix64

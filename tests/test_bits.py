@@ -99,6 +99,26 @@ def test_instruction_sets_agree(problem, dtype, pairing, optimizers):
 
 
 @two_with_fma
+def test_instruction_sets_agree_on_many_rows(problem, dtype, pairing):
+    """Large batches of narrow networks have kernels of their own."""
+    hidden, output, loss = pairing
+    for i, sizes in enumerate([(5, 9, 3), (3, 17, 33), (2, 2, 1), (20, 16, 15, 10)]):
+        activations = (hidden,) * (len(sizes) - 2) + (output,)
+        case = problem(sizes, activations, loss, rows=530, biases=i != 1, dtype=dtype)
+        assert_instruction_sets_agree(case, [SGD(0.1), Adam(0.01)], batch_size=(270, 530)[i % 2])
+
+
+@two_with_fma
+@pytest.mark.parametrize("inputs", [n for n in WIDTHS if n < 32])
+def test_instruction_sets_agree_on_awkward_shapes_of_many_rows(problem, dtype, inputs):
+    for i, (hidden, outputs) in enumerate(itertools.product(WIDTHS, WIDTHS[::3])):
+        options = {"rows": 1024 + ROWS[(i + inputs) % len(ROWS)], "biases": i % 3 > 0}
+        sizes, activations = (inputs, hidden, outputs), ("tanh", "softmax")
+        case = problem(sizes, activations, "quadratic", dtype=dtype, **options)
+        assert_instruction_sets_agree(case, [SGD(0.1)])
+
+
+@two_with_fma
 @pytest.mark.parametrize("inputs", WIDTHS)
 def test_instruction_sets_agree_on_awkward_shapes(problem, dtype, inputs):
     for i, (hidden, outputs) in enumerate(itertools.product(WIDTHS, WIDTHS[::3])):
@@ -195,12 +215,26 @@ def test_threads_do_not_show(
 
 def test_threads_do_not_show_in_many_rows(problem, compiled_level, dtype, threads):
     """Rows by the thousand: the outputs of chunks are computed by different threads."""
-    case = problem((20, 30, 7), ("tanh", "softmax"), "cross_entropy", rows=7001, dtype=dtype)
+    for inputs in (20, 40):  # narrow, and not
+        case = problem(
+            (inputs, 30, 7), ("tanh", "softmax"), "cross_entropy", rows=7001, dtype=dtype
+        )
+        threads(1)
+        expected = passes(case, compiled_level)
+        for count in (2, 3, 4, 9):
+            threads(count)
+            assert_same_bits(passes(case, compiled_level), expected)
+
+
+def test_threads_do_not_show_in_large_batches(problem, compiled_level, dtype, threads, optimizer):
+    """Of a narrow network: each thread adds up the gradient of some of the rows."""
+    sizes, activations = (12, 30, 20, 3), ("tanh", "relu", "linear")
+    case = problem(sizes, activations, "quadratic", rows=20_500, dtype=dtype)
     threads(1)
-    expected = passes(case, compiled_level)
-    for count in (2, 3, 4, 9):
+    expected = case.train(compiled_level, optimizer, batch_size=20_000)
+    for count in (2, 3, 4):
         threads(count)
-        assert_same_bits(passes(case, compiled_level), expected)
+        assert_same_bits(case.train(compiled_level, optimizer, batch_size=20_000), expected)
 
 
 # Neighbours: a result depends on nothing but its own numbers
@@ -208,7 +242,7 @@ def test_threads_do_not_show_in_many_rows(problem, compiled_level, dtype, thread
 
 def test_row_does_not_depend_on_the_others(problem, compiled_level, dtype, pairing):
     hidden, output, loss = pairing
-    for sizes, rows in [((3, 5, 2), 17), ((9, 33, 16), 23), ((2, 3, 1), 130)]:
+    for sizes, rows in [((3, 5, 2), 17), ((9, 33, 16), 23), ((2, 3, 1), 130), ((5, 17, 11), 310)]:
         case = problem(sizes, (hidden, output), loss, rows=rows, dtype=dtype)
         expected = case.forward(compiled_level)
         alone = [case.forward(compiled_level, case.X[i : i + 1]) for i in range(rows)]
@@ -227,19 +261,27 @@ def surrounded(array, start, value):
     return view, larger
 
 
-@pytest.mark.parametrize("sizes", [(1, 1), (3, 5, 2), (9, 17, 7), (33, 1, 31)])
-def test_memory_beside_the_arrays_is_not_used(problem, compiled_level, dtype, optimizer, sizes):
+@pytest.mark.parametrize(("rows", "batch_size"), [(19, 4), (310, 270)])
+@pytest.mark.parametrize("sizes", [(1, 1), (3, 5, 2), (9, 17, 7), (33, 1, 31), (18, 2, 21)])
+def test_memory_beside_the_arrays_is_not_used(
+    problem, compiled_level, dtype, optimizer, sizes, rows, batch_size
+):
     """NaN all around changes no result, and stays."""
-    case = problem(sizes, "sigmoid", "binary_cross_entropy", rows=19, dtype=dtype)
-    expected = passes(case, compiled_level), case.train(compiled_level, optimizer, batch_size=4)
+    case = problem(sizes, "sigmoid", "binary_cross_entropy", rows=rows, dtype=dtype)
+
+    def results(of):
+        return passes(of, compiled_level), of.train(
+            compiled_level, optimizer, batch_size=batch_size
+        )
+
+    expected = results(case)
     for start in (1, 3, 16):
         views, larger = zip(
             *(surrounded(a, start, np.nan) for a in (case.parameters, case.X, case.Y)),
             strict=True,
         )
         other = replace(case, parameters=views[0], X=views[1], Y=views[2])
-        result = passes(other, compiled_level), other.train(compiled_level, optimizer, batch_size=4)
-        assert_same_bits(result, expected)
+        assert_same_bits(results(other), expected)
         for array, view in zip(larger, views, strict=True):
             assert np.isnan(array[:start]).all()
             assert np.isnan(array[start + view.size :]).all()

@@ -93,6 +93,26 @@ def test_one_epoch(problem, level, dtype, ending, optimizer, turn):
         assert_same_training(case, level, optimizer, batch_size=batch_size)
 
 
+def test_many_rows(problem, compiled_level, dtype, pairing):
+    """Large batches of narrow networks have kernels of their own."""
+    hidden, output, loss = pairing
+    for sizes, biases in [((5, 9, 6, 3), True), ((4, 17, 33), (False, True)), ((3, 1), False)]:
+        activations = (hidden,) * (len(sizes) - 2) + (output,)
+        case = problem(sizes, activations, loss, rows=530, biases=biases, dtype=dtype)
+        if loss == "poisson":  # the slope 1 - y / a of an output close to 0 shows any rounding
+            near_zero = case.forward("numpy").min(axis=1) < 0.01
+            case.Y[near_zero] = 0
+        assert_same(case, compiled_level)
+        assert_same_training(case, compiled_level, SGD(0.05), batch_size=260)
+
+
+@pytest.mark.parametrize("rows", [255, 256, 257, 511, 1023, 1025, 1300, 17_000])
+def test_awkward_numbers_of_many_rows(problem, compiled_level, dtype, optimizer, rows):
+    case = problem((4, 10, 3), ("tanh", "softmax"), "cross_entropy", rows=rows, dtype=dtype)
+    assert_same_training(case, compiled_level, optimizer, batch_size=rows)
+    assert_same_training(case, compiled_level, optimizer, batch_size=2 * rows // 3)
+
+
 @pytest.mark.parametrize("inputs", WIDTHS)
 def test_awkward_widths(problem, compiled_level, dtype, inputs):
     for i, outputs in enumerate(WIDTHS):

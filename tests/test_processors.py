@@ -124,6 +124,14 @@ def every_pairing(problem, pairings, optimizers, dtype):
         yield case, nn.SGD(0.01), 2, (1, 5, 23)[i % 3]
 
 
+def many_rows(problem, pairings, optimizers, dtype):
+    for i, (hidden, output, loss) in enumerate(pairings):
+        sizes = SHAPES[2 + i % 3]
+        activations = (hidden,) * (len(sizes) - 2) + (output,)
+        case = problem(sizes, activations, loss, rows=300, dtype=dtype, seed=i)
+        yield case, nn.SGD(0.01), 1, (270, 300)[i % 2]
+
+
 def every_optimizer(problem, pairings, optimizers, dtype):
     for optimizer in optimizers:
         for i, sizes in enumerate(SHAPES):
@@ -170,7 +178,7 @@ def bits(array):
 @pytest.mark.timeout(900)  # compiles the core
 @pytest.mark.skipif(not WITH_FMA, reason="needs an instruction set with fma")
 @pytest.mark.parametrize(
-    "cases", [every_pairing, every_optimizer, every_batch_method, controlled, subnormal]
+    "cases", [every_pairing, many_rows, every_optimizer, every_batch_method, controlled, subnormal]
 )
 def test_arm_gives_the_same_bits(arm, problem, dtype, pairings, optimizers, cases):
     tasks = list(cases(problem, pairings, optimizers, dtype))

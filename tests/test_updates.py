@@ -88,6 +88,23 @@ def test_levels_agree(problem, level, twist, optimizer):
     assert not np.array_equal(got, case.parameters)
 
 
+def test_levels_agree_on_many_rows(problem, compiled_level, twist):
+    """Large batches of narrow networks have kernels of their own."""
+    case, control = twisted(problem, twist, rows=700)
+    if control.rates is not None:
+        control = replace(control, rates=control.rates[:3])
+    options = {"calls": (1,), "batch_size": 300, "control": control}
+    expected, state, losses = case.train("numpy", Adam(0.01), **options)
+    got, got_state, got_losses = case.train(compiled_level, Adam(0.01), **options)
+    np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(got_state.slots, state.slots, rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(got_losses, losses, rtol=1e-12)
+    loss, gradient = case.loss_and_gradient(compiled_level)
+    expected_loss, expected_gradient = case.loss_and_gradient("numpy")
+    assert loss == pytest.approx(expected_loss, rel=1e-13)
+    np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-11, atol=1e-14)
+
+
 def test_every_twist_shows(problem, twist):
     case, control = twisted(problem, twist)
     plain, _ = twisted(problem, "nothing")
@@ -134,8 +151,8 @@ def test_the_loss_is_without_penalties(problem, level):
 @pytest.mark.skipif(len(FUSED) < 2, reason="this processor has one fused level")
 @pytest.mark.parametrize("sizes", [SIZES, (70, 60, 33, 3)], ids=str)
 def test_fused_levels_give_the_same_bits(problem, twist, dtype, sizes):
-    case, control = twisted(problem, twist, dtype, sizes, rows=300)
-    options = {"calls": (1,), "batch_size": 150}
+    case, control = twisted(problem, twist, dtype, sizes, rows=600)
+    options = {"calls": (1,), "batch_size": 300}
     if control.rates is not None:
         control = replace(control, rates=control.rates[:2])
     expected = case.train(FUSED[0], Adam(0.01), control=control, **options)

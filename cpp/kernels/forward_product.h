@@ -147,8 +147,8 @@ void column_product(const Product<T>& p) {
         for (size_t from = 0; from < p.inputs; from += L) {
             const size_t inputs = p.inputs - from < L ? p.inputs - from : L;
             T x[L * L];  // transposed
-            transpose_square<T>([&](size_t r) { return p.x[first + r] + from; }, rows, x, L,
-                                inputs);
+            transpose_square<T>([&](size_t r) { return load(p.x[first + r] + from); }, rows, inputs,
+                                [&](size_t i, Vec<T> v) { store(x + i * L, v); });
             for (size_t i = 0; i < inputs; ++i)
                 sum = fma(load(x + i * L), fill(p.w[(from + i) * L]), sum);
         }

@@ -3,6 +3,7 @@
 // This folder is compiled once per instruction set, and nothing else is. All of it lies in an
 // unnamed namespace and uses no standard library code, so that no function compiled for one
 // processor can be merged by the linker with the same function compiled for another.
+#include "columns.h"
 #include "dot_product.h"
 #include "forward_product.h"
 #include "registers.h"
@@ -88,6 +89,8 @@ constexpr Kernels<T> kernels = {
     prepare<T>,
     step<T>,
     tiny_train<T>,
+    column_forward<T>,
+    column_backpropagate<T>,
     forward_row<T>,
     evaluate<T>,
 };

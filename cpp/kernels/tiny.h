@@ -21,13 +21,16 @@ struct TinyRoom {
     T* gradient;  // 64 bytes a parameter
 };
 
-// z of a softmax layer minus its log-sum-exp, sample by sample
+// z of a softmax layer minus its log-sum-exp, sample by sample, added up in the order of Sum
 template <class T>
 NNFAST_INLINE void tiny_normalise(Vec<T>* z, size_t outputs) {
-    Vec<T> top = z[0], sum{};
+    constexpr size_t count = 64 / sizeof(T);
+    Vec<T> top = z[0], sum[count] = {};
     for (size_t o = 1; o < outputs; ++o) top = select<T>(z[o] > top, z[o], top);
-    for (size_t o = 0; o < outputs; ++o) sum = sum + exp<T>(z[o] - top);
-    const Vec<T> log_sum = log<T>(sum);
+    for (size_t o = 0; o < outputs; ++o) sum[o % count] = sum[o % count] + exp<T>(z[o] - top);
+    for (size_t half = count / 2; half > 0; half /= 2)
+        for (size_t i = 0; i < half; ++i) sum[i] = sum[i] + sum[i + half];
+    const Vec<T> log_sum = log<T>(sum[0]);
     for (size_t o = 0; o < outputs; ++o) z[o] = z[o] - top - log_sum;
 }
 

@@ -6,14 +6,13 @@
 namespace nnfast::NNFAST_ISA {
 namespace {
 
-// The square of `rows` rows, row(i) being a pointer to the first of its numbers, becomes `columns`
-// rows of wt.
-template <class T, class Row>
-NNFAST_INLINE void transpose_square(Row row, size_t rows, T* wt, size_t wt_stride, size_t columns) {
+// The square of `rows` vectors row(i); write(i, v) for its `columns` columns v, `most` at the most
+template <class T, size_t most = lanes<T>, class Row, class Write>
+NNFAST_INLINE void transpose_square(Row row, size_t rows, size_t columns, Write write) {
     constexpr size_t L = lanes<T>;
     Vec<T> a[L], b[L];
     NNFAST_UNROLL
-    for (size_t i = 0; i < L; ++i) a[i] = i < rows ? load(row(i)) : Vec<T>{};
+    for (size_t i = 0; i < L; ++i) a[i] = i < rows ? row(i) : Vec<T>{};
     // interleaving row i with row i + L/2, log2 L times, turns rows into columns
     NNFAST_UNROLL
     for (size_t step = 1; step < L; step *= 2) {
@@ -26,8 +25,8 @@ NNFAST_INLINE void transpose_square(Row row, size_t rows, T* wt, size_t wt_strid
         for (size_t i = 0; i < L; ++i) a[i] = b[i];
     }
     NNFAST_UNROLL
-    for (size_t i = 0; i < L; ++i)
-        if (i < columns) store(wt + i * wt_stride, a[i]);
+    for (size_t i = 0; i < most; ++i)
+        if (i < columns) write(i, a[i]);
 }
 
 template <class T>
@@ -39,11 +38,11 @@ void transpose(size_t first, size_t rows, size_t outputs, const T* w, size_t w_r
             constexpr size_t M = decltype(m)::value;
             for (size_t i = 0; i < M * L && row + i < rows; i += L)
                 for (size_t j = 0; j < N * L && column + j < outputs; j += L) {
-                    const T* square = w + panel_row<T, N>(column, w_rows, first + row + i) + j;
-                    transpose_square<T>([=](size_t r) { return square + r * N * L; },
-                                        rows - row - i,
-                                        wt + panel_row<T, M>(row, outputs, column + j) + i, M * L,
-                                        outputs - column - j);
+                    const T* from = w + panel_row<T, N>(column, w_rows, first + row + i) + j;
+                    T* to = wt + panel_row<T, M>(row, outputs, column + j) + i;
+                    transpose_square<T>([=](size_t r) { return load(from + r * N * L); },
+                                        rows - row - i, outputs - column - j,
+                                        [=](size_t c, Vec<T> v) { store(to + c * M * L, v); });
                 }
         });
     });

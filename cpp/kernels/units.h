@@ -78,9 +78,10 @@ template <class T>
 NNFAST_INLINE void unit_transpose(const FlatLayer& layer, const T* w, T* wt) {
     for (size_t i = 0; i < layer.inputs; i += lanes<T>)
         for (size_t o = 0; o < layer.outputs; o += lanes<T>)
-            transpose_square<T>([&](size_t r) { return w + (i + r) * layer.outputs + o; },
-                                layer.inputs - i, wt + o * widest_unit_layer + i, widest_unit_layer,
-                                layer.outputs - o);
+            transpose_square<T>(
+                [&](size_t r) { return load(w + (i + r) * layer.outputs + o); }, layer.inputs - i,
+                layer.outputs - o,
+                [&](size_t c, Vec<T> v) { store(wt + (o + c) * widest_unit_layer + i, v); });
 }
 
 // The sums over the rows of x^T delta and of delta, row by row into the gradient; each store puts

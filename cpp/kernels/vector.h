@@ -79,6 +79,15 @@ NNFAST_INLINE Vec<T> load(const T* p) {
     return (Vec<T>)*reinterpret_cast<const typename Types<T>::Unaligned*>(p);
 }
 
+// v, which is read from memory once, though it is used often
+template <class V>
+NNFAST_INLINE V in_register(V v) {
+#if defined(__x86_64__)
+    asm("" : "+v"(v));
+#endif
+    return v;
+}
+
 template <class T>
 NNFAST_INLINE void store(T* p, Vec<T> v) {
     *reinterpret_cast<typename Types<T>::Unaligned*>(p) = v;
@@ -131,7 +140,15 @@ NNFAST_INLINE Vec<T> load_first(const T* p, size_t n) {
 template <class T>
 NNFAST_INLINE void store_first(T* p, Vec<T> v, size_t n) {
     if (n >= lanes<T>) return store(p, v);
+#if defined(__AVX512F__)
+    const auto mask = (1u << n) - 1;
+    if constexpr (sizeof(T) == 4)
+        _mm512_mask_storeu_ps(p, static_cast<__mmask16>(mask), (__m512)v);
+    else
+        _mm512_mask_storeu_pd(p, static_cast<__mmask8>(mask), (__m512d)v);
+#else
     for (size_t i = 0; i < n; ++i) p[i] = v[i];
+#endif
 }
 
 // A lane is +0 where both are.

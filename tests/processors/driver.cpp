@@ -107,10 +107,11 @@ void train(const Case& c, const Network<T>& network, std::vector<T>& p, const Da
         network.kernels.find_optimizer(optimizer.name, c.settings.data(), c.settings.size());
     std::vector<T> slots(network.kernels.slots(found) * p.size());
     std::vector<double> losses(c.epochs);
-    Trainer<T> trainer(network, optimizer, Control<T>{}, false, p.data(), slots.data());
+    Trainer<T> trainer(network, optimizer, Control<T>{}, data, c.batch_size, p.data(),
+                       slots.data());
     trainer.shuffle_state = c.shuffle_state;
     trainer.noise_seed = c.noise_seed;
-    trainer.run(data, c.epochs, c.batch_size, true, 1, losses.data(), [] { return false; });
+    trainer.run(c.epochs, true, 1, losses.data(), [] { return false; });
     trainer.finish(p.data(), slots.data());
     write(p);
     write(slots);
