@@ -51,7 +51,7 @@ class Arrays:
 
     def updates(self, batch_size: int | None) -> int:
         """How many batches an epoch has."""
-        return 1 if batch_size is None else -(-len(self) // batch_size)
+        return 1 if batch_size is None else -(-len(self.Y) // batch_size)
 
 
 @dataclass(slots=True)

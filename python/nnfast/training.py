@@ -13,7 +13,7 @@ import numpy as np
 from nnfast import diagnostics, metrics, validation
 from nnfast.callbacks import Callback, ends, read_callbacks
 from nnfast.data import Batches, Data, MappedRows, Rows, learned, read, split
-from nnfast.formulas import BatchMethod, Schedule, steady, stop_reason
+from nnfast.formulas import BatchMethod, Optimizer, Schedule, steady, stop_reason
 from nnfast.history import History
 from nnfast.levels.contract import NO_CONTROL, DivergenceError, Level, TrainingState
 from nnfast.measuring import Measurements, read_record
@@ -35,7 +35,11 @@ class Training:
         resuming does not go on.
     callbacks: in the order in which they are called.
     door: what the data come through; data, held_out: the rows, scaled.
+    optimizer, state: how `run` changes the parameters, and what that carries from step to step.
     """
+
+    optimizer: Optimizer | BatchMethod
+    state: TrainingState
 
     def __init__(
         self,
@@ -161,8 +165,9 @@ class Training:
 
     # ---- the loop ---------------------------------------------------------------------------
 
-    def run(self) -> History:
+    def run(self, optimizer: Optimizer | BatchMethod, state: TrainingState) -> History:
         """Train, and return the history."""
+        self.optimizer, self.state = optimizer, state
         history = self.history
         try:
             if self._watched():
@@ -239,12 +244,12 @@ class Training:
         rows = self.data
         if not isinstance(rows, Rows):
             return [self._pass(rows)]
-        n = len(rows)
+        n = len(rows.Y)
         batch_size = min(self.batch_size or n, n)
-        if isinstance(self.network.optimizer, BatchMethod):
+        if isinstance(self.optimizer, BatchMethod):
             batch_size = n
         updates = rows.updates(batch_size)
-        state = self._state()
+        state = self.state
         before = state.step
         try:
             return self._train(rows, epochs, batch_size, self.shuffle, 0, updates)
@@ -260,7 +265,7 @@ class Training:
 
     def _pass(self, source: MappedRows | Batches) -> float:
         """Train one epoch, batch by batch; its loss."""
-        state = self._state()
+        state = self.state
         updates = source.updates(self.batch_size)
         rows, total = 0, 0.0
         for update, batch in enumerate(source.batches(self.batch_size, self.shuffle, state)):
@@ -279,10 +284,8 @@ class Training:
         self, rows: Rows, epochs: int, batch_size: int, shuffle: bool, update: int, updates: int
     ) -> Sequence[float]:
         """Have the level train, from this update of an epoch that has so many."""
-        network, control = self.network, self.control
-        optimizer, state = network.optimizer, self._state()
-        assert optimizer is not None
-        data = (network.parameters, state, rows.X, rows.Y, rows.training_weight)
+        optimizer, state, control = self.optimizer, self.state, self.control
+        data = (self.network.parameters, state, rows.X, rows.Y, rows.training_weight)
         if isinstance(optimizer, BatchMethod):
             losses, reason = self.level.minimise(
                 *data, method=optimizer, iterations=epochs, control=control
@@ -311,19 +314,13 @@ class Training:
             return error
         network, epoch = self.network, self.history.epochs
         last = losses[-1] if losses else None
-        assert network.optimizer is not None
         why = diagnostics.explain_divergence(
-            network, rows.X, rows.Y, network.optimizer, epoch + 1, last
+            network, rows.X, rows.Y, self.optimizer, epoch + 1, last
         )
         where = f"after epoch {epoch}" if rows is self.data else "before the batch that did it"
         return DivergenceError(
             f"{why} The network is back at its weights {where}.", self.history["loss"]
         )
-
-    def _state(self) -> TrainingState:
-        state = self.network.training_state
-        assert state is not None
-        return state
 
 
 class EpochClock:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 
@@ -87,7 +86,7 @@ class Compiled:
         shuffle: bool,
         control: Control = NO_CONTROL,
     ) -> Sequence[float]:
-        array, finite = self.core.train(
+        losses, finite = self.core.train(
             parameters,
             state,
             X,
@@ -103,9 +102,8 @@ class Compiled:
             threading.current_thread() is threading.main_thread(),
         )
         if not finite:
-            raise DivergenceError("the training diverged", array.tolist())
-        # a sequence as good as a list, which would take longer to make
-        return cast(Sequence[float], array)
+            raise DivergenceError("the training diverged", list(map(float, losses)))
+        return losses
 
     def jacobian(self, parameters: Array, X: Array) -> Array:
         return self.core.jacobian(parameters, X, get_num_threads())

@@ -96,6 +96,9 @@ class Architecture:
         return views
 
 
+NO_SCALARS = np.zeros(0)
+
+
 @dataclass
 class TrainingState:
     """What a training carries from one update to the next, beside the parameters.
@@ -128,17 +131,17 @@ class TrainingState:
     noise: int = 0
     epoch: int = 0
     rate_factor: float = 1.0
-    scalars: Array = field(default_factory=lambda: np.zeros(0))
+    scalars: Array = field(default_factory=lambda: NO_SCALARS)
 
     @classmethod
     def fresh(
         cls, architecture: Architecture, optimizer: Optimizer | BatchMethod, shuffle: int
     ) -> TrainingState:
-        dtype, scalars = architecture.dtype, 0
+        dtype, scalars = architecture.dtype, NO_SCALARS
         if isinstance(optimizer, BatchMethod):
-            dtype, scalars = "float64", optimizer.scalars
+            dtype, scalars = "float64", np.zeros(optimizer.scalars)
         slots = np.zeros((optimizer.slots, architecture.parameter_count), dtype)
-        return cls(slots, 0, shuffle, shuffle, scalars=np.zeros(scalars))
+        return cls(slots, 0, shuffle, shuffle, scalars=scalars)
 
     def copy(self) -> TrainingState:
         """A state with arrays of its own."""
