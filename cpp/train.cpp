@@ -77,8 +77,10 @@ void forward_in_chunks(const Network<T>& network, const T* x, size_t rows, T* ou
     for (size_t i = 0; i < team.size(); ++i) forwards.push_back(make());
     std::atomic<size_t> next{0};
     team.run([&](size_t member) {
-        for (size_t chunk; (chunk = next.fetch_add(1)) < chunks;)
-            (*forwards[member])(x, chunk* most, std::min((chunk + 1) * most, rows), outputs);
+        for (size_t chunk; (chunk = next.fetch_add(1)) < chunks;) {
+            const size_t first = chunk * most;
+            (*forwards[member])(x, first, std::min(first + most, rows), outputs);
+        }
     });
 }
 
@@ -106,7 +108,7 @@ Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer,
       control_(control),
       data_(data),
       batch_size_(std::min(batch_size, data.rows)),
-      way_(choose_way()) {
+      way_(choose_way(batch_size)) {
     const size_t count = way_ == Way::fused ? network.padded_count : network.parameter_count;
     const auto copy = [&](const T* from) {
         Buffer<T> to(count + tiny_padding);
@@ -130,9 +132,9 @@ Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer,
 }
 
 template <class T>
-typename Trainer<T>::Way Trainer<T>::choose_way() const {
+typename Trainer<T>::Way Trainer<T>::choose_way(size_t batch_size) const {
     const bool noisy = network_.is_noisy();
-    if (!noisy && ColumnPass<T>::suits(network_, batch_size_)) return Way::columns;
+    if (!noisy && ColumnPass<T>::suits(network_, batch_size)) return Way::columns;
     if (control_.clip_value > 0 || control_.clip_norm > 0 || control_.factors ||
         network_.limits_norms())
         return Way::controlled;

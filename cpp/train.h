@@ -50,7 +50,9 @@ private:
         columns,     // as they are; by steps over all parameters
     };
     struct Plan;
-    Way choose_way() const;
+    // batch_size: as it was asked for; a last, smaller batch goes the way of the others, also where
+    // it comes alone
+    Way choose_way(size_t batch_size) const;
     void run_tiny(const Plan& plan);
     void run_columns(const Plan& plan);
     void run_chunks(const Plan& plan);

@@ -401,6 +401,18 @@ def test_a_large_file_is_converted_batch_by_batch(
     assert one.evaluate(X, LABELS) == pytest.approx(other.evaluate(BYTES, LABELS), rel=tolerance)
 
 
+@pytest.mark.parametrize("rows", [290, 700])
+def test_the_last_batch_of_a_large_file(mapped, compiled_level, dtype, monkeypatch, rows):
+    """Large batches have kernels of their own; the smaller one at the end goes the same way."""
+    monkeypatch.setattr(data, "WHOLE", 0)
+    X, y = RNG.integers(0, 9, (rows, 3), dtype=np.uint8), RNG.random(rows)
+    one, other = (network(level=compiled_level, dtype=dtype) for _ in range(2))
+    options = {"batch_size": 300, "optimizer": nn.SGD(0.01), "sample_weight": 1 + y}
+    one.fit(mapped(X), y < 0.5, **options)
+    other.fit(X, y < 0.5, **options)
+    same(one, other)
+
+
 @pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])
 def test_a_large_file_is_split_without_a_copy(mapped, monkeypatch, kind):
     monkeypatch.setattr(data, "WHOLE", 0)

@@ -299,7 +299,8 @@ class Network(Exports):
                 generator = self._state.shuffle if self._state else self._shuffle_seed
                 self._state = TrainingState.fresh(self._architecture, self._optimizer, generator)
             self.batch_size, self.history = training.batch_size, training.history
-            assert self._optimizer is not None and self._state is not None
+            assert self._optimizer is not None
+            assert self._state is not None
             self._door, step = training.door, self._state.step
             return training.run(self._optimizer, self._state)
         except ValueError:

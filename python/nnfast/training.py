@@ -245,9 +245,7 @@ class Training:
         if not isinstance(rows, Rows):
             return [self._pass(rows)]
         n = len(rows.Y)
-        batch_size = min(self.batch_size or n, n)
-        if isinstance(self.optimizer, BatchMethod):
-            batch_size = n
+        batch_size = n if isinstance(self.optimizer, BatchMethod) else self._batch_size(n)
         updates = rows.updates(batch_size)
         state = self.state
         before = state.step
@@ -263,16 +261,21 @@ class Training:
         finally:  # also after an interruption
             state.epoch += (state.step - before) // updates
 
+    def _batch_size(self, rows: int) -> int:
+        return min(self.batch_size or rows, rows)
+
     def _pass(self, source: MappedRows | Batches) -> float:
         """Train one epoch, batch by batch; its loss."""
         state = self.state
         updates = source.updates(self.batch_size)
+        # the last batch of a file is computed as if the others were there
+        batch_size = self._batch_size(len(source)) if isinstance(source, MappedRows) else None
         rows, total = 0, 0.0
         for update, batch in enumerate(source.batches(self.batch_size, self.shuffle, state)):
             # where nobody knows how many batches come, the epoch has the rate it begins with
             position = (update, updates) if updates else (0, 1)
             try:
-                (loss,) = self._train(batch, 1, len(batch), False, *position)
+                (loss,) = self._train(batch, 1, batch_size or len(batch), False, *position)
             except DivergenceError:
                 raise self._diverged(batch, self.history["loss"]) from None
             rows += len(batch)
