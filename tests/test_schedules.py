@@ -76,7 +76,7 @@ def torch_rates(make, epochs):
         (nn.ExponentialDecay(0.5, 0.9, 1), lambda lr, o: lr.ExponentialLR(o, 0.9)),
         (nn.CosineDecay(0.5, 10, end=0.1), lambda lr, o: lr.CosineAnnealingLR(o, 10, 0.1)),
     ],
-    ids=repr,
+    ids=["step", "exponential", "cosine"],
 )
 def test_values_of_torch(schedule, make):
     rates = torch_rates(make, 10)
