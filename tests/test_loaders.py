@@ -86,10 +86,11 @@ def npz_bytes(**arrays):
 
 
 IDX = idx_bytes(np.arange(6).reshape(2, 3))
+ZIPPED = gzip.compress(IDX, mtime=0)  # the same in every process
 NPZ = npz_bytes(X=np.eye(2), y=np.arange(2))
 SAMPLES = [
     (datasets.load_idx, IDX),
-    (datasets.load_idx, gzip.compress(IDX)),
+    (datasets.load_idx, ZIPPED),
     (datasets.load_csv, CSV),
     (load_any_csv, CSV),
     (datasets.load_npz, NPZ),
@@ -189,9 +190,9 @@ def test_idx_round_trip(code, shape, pack, scratch):
         (b"\0\0\x0e\x02" + b"\xff" * 8 + b"few", "byte offset 4: no machine can hold"),
         (b"\0\0\x08\x02" + b"\x7f\xff\xff\xff" * 2 + b"few", "byte offset 15: the file ends"),
         (b"\0\0\x08\x03" + b"\0" * 4 + b"\xff" * 8, "byte offset 4: no machine can hold"),
-        (gzip.compress(IDX)[:-9], "of the decompressed content: the gzip data are damaged or cut"),
-        (gzip.compress(IDX) + b"more", "gzip data are damaged"),
-        (gzip.compress(IDX + b"x"), "byte offset 18: more bytes follow"),
+        (ZIPPED[:-9], "of the decompressed content: the gzip data are damaged or cut"),
+        (ZIPPED + b"more", "gzip data are damaged"),
+        (gzip.compress(IDX + b"x", mtime=0), "byte offset 18: more bytes follow"),
         (b"\x1f\x8b", "byte offset 0 of the decompressed content: the gzip"),
     ],
 )
