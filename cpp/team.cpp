@@ -28,6 +28,8 @@ constexpr auto spin_time = std::chrono::microseconds(50);
 // processor: the next jobs, twice as many each time, do without.
 constexpr auto late = std::chrono::microseconds(200);
 constexpr size_t fewest_alone = 64, most_alone = 8192;
+// however long jobs are, 1/32 of the time at the most is waited in vain
+constexpr int most_lost = 32;
 
 }  // namespace
 
@@ -74,14 +76,17 @@ void Team::run(const std::function<void(size_t)>& job) {
     if (waited > late && waited > done - start) {
         next_alone_ = std::clamp(2 * next_alone_, fewest_alone, most_alone);
         alone_ = next_alone_;
+        alone_until_ = done + most_lost * waited;
     } else if (next_alone_ > 0) {
         --next_alone_;
     }
 }
 
 size_t Team::parts() {
-    if (alone_ == 0) return size();
-    --alone_;
+    if (alone_ > 0)
+        --alone_;
+    else if (std::chrono::steady_clock::now() >= alone_until_)
+        return size();
     return 1;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -43,6 +44,7 @@ private:
     size_t sleeping_ = 0;
     size_t alone_ = 0;       // jobs left that the caller does by itself
     size_t next_alone_ = 0;  // how many after the next time it has waited in vain
+    std::chrono::steady_clock::time_point alone_until_{};  // and not before this
 };
 
 // Below this many multiplications a second thread costs more than it brings.

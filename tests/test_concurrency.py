@@ -249,25 +249,26 @@ def test_other_threads_run_meanwhile(threads, compiled_level, method):
     net = network(level=compiled_level)
     X, Y = data(net, 2000)
     call = (lambda: net.fit(X, Y)) if method == "fit" else (lambda: net.predict(X))
-    took = 0.0
-    while took < 0.2:  # in one call into the core
+    ticks, took = 0, 0.0
+    # longer and longer calls into the core: with the interpreter's lock kept, none allows more than
+    # a few ticks
+    while ticks <= 20 and took < 2:
         X, Y = np.tile(X, (2, 1)), np.tile(Y, (2, 1))
+        ticks, done = 0, threading.Event()
+
+        def count(done=done):
+            nonlocal ticks
+            while not done.wait(0.002):
+                ticks += 1
+
+        counter = threading.Thread(target=count)
+        counter.start()
         took = -time.perf_counter()
         call()
         took += time.perf_counter()
-    ticks, done = 0, threading.Event()
-
-    def count():
-        nonlocal ticks
-        while not done.wait(0.002):
-            ticks += 1
-
-    counter = threading.Thread(target=count)
-    counter.start()
-    call()
-    done.set()
-    counter.join()
-    assert ticks > 20  # about 100; a call that keeps the interpreter's lock allows a few
+        done.set()
+        counter.join()
+    assert ticks > 20
 
 
 TEAM = """
