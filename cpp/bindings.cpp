@@ -16,6 +16,7 @@
 #include <cxxabi.h>
 #endif
 
+#include "forward.h"
 #include "jacobian.h"
 #include "minimise.h"
 #include "predictor.h"

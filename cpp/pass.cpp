@@ -108,8 +108,7 @@ void Pass<T>::share(size_t work, size_t width, const Job& job) {
     const size_t panel = network_.kernels.panel, panels = (width + panel - 1) / panel;
     const size_t parts = work < least_shared_work ? 1 : std::min(team_.parts(), panels);
     if (parts <= 1) return job(size_t{0}, size_t{0}, width);
-    team_.run([&](size_t member) {
-        if (member >= parts) return;
+    team_.run(parts, [&](size_t member) {
         const size_t first = panels * member / parts * panel;
         const size_t last = std::min(panels * (member + 1) / parts * panel, width);
         job(member, first, last - first);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 
 #include "floating_point.h"
 
@@ -24,19 +25,29 @@ void pause() {
 // without one sleeps, which costs the next job about 10 microseconds.
 constexpr auto spin_time = std::chrono::microseconds(50);
 
-// A member that is this late, and later than the caller needed for its own part, has lost its
-// processor: the next jobs, twice as many each time, do without.
-constexpr auto late = std::chrono::microseconds(200);
-constexpr size_t fewest_alone = 64, most_alone = 8192;
-// however long jobs are, 1/32 of the time at the most is waited in vain
-constexpr int most_lost = 32;
+using Clock = std::chrono::steady_clock;
+
+// A job shared by n members takes the caller a time t, and then it waits for the others for w. What
+// members save, counted as (n - 1) t / 2 - w because they slow each other down, is credit for time
+// that they lose when others need their processors. Once it is used up, jobs are done without
+// members for a multiple of what the try has cost: 8 times first, and twice as often after every
+// try until one has gone well, so that in the long run tries cost 1/128. The processors are the
+// same for all teams, and so are these two numbers.
+constexpr Clock::duration first_credit = std::chrono::milliseconds(1);
+constexpr Clock::duration most_credit = std::chrono::milliseconds(10);
+constexpr int least_patience = 8, most_patience = 128;
+std::atomic<int> patience{least_patience};
+std::atomic<Clock::rep> alone_until{0};  // in ticks of the clock
 
 }  // namespace
 
-Team::Team(size_t members) {
+Team::Team(size_t members) : size_(members), credit_(first_credit) {}
+
+void Team::start() {
+    threads_.reserve(size_ - 1);
+    const ArithmeticMode mode = arithmetic_mode();
     try {
-        const ArithmeticMode mode = arithmetic_mode();
-        for (size_t i = 1; i < members; ++i)
+        for (size_t i = 1; i < size_; ++i)
             threads_.emplace_back([this, i, mode] {
                 set_arithmetic_mode(mode);
                 work(i);
@@ -55,9 +66,10 @@ Team::~Team() {
     for (auto& thread : threads_) thread.join();
 }
 
-void Team::run(const std::function<void(size_t)>& job) {
-    if (threads_.empty()) return job(0);
+void Team::run(size_t parts, const std::function<void(size_t)>& job) {
+    if (parts == 1) return job(0);
     job_ = &job;
+    parts_ = parts;
     busy_ = threads_.size();
     bool wake;
     {
@@ -66,41 +78,43 @@ void Team::run(const std::function<void(size_t)>& job) {
         wake = sleeping_ > 0;
     }
     if (wake) wake_.notify_all();
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     job(0);
-    const auto done = std::chrono::steady_clock::now();
+    const auto done = Clock::now();
     // a member that lost its processor must not be kept from it by this wait
     for (size_t spins = 0; busy_.load(std::memory_order_acquire) > 0; ++spins)
         spins < 10'000 ? pause() : std::this_thread::yield();
-    const auto waited = std::chrono::steady_clock::now() - done;
-    if (waited > late && waited > done - start) {
-        next_alone_ = std::clamp(2 * next_alone_, fewest_alone, most_alone);
-        alone_ = next_alone_;
-        alone_until_ = done + most_lost * waited;
-    } else if (next_alone_ > 0) {
-        --next_alone_;
-    }
+    account(parts, start, done);
+}
+
+void Team::account(size_t parts, Clock::time_point start, Clock::time_point done) {
+    const auto end = Clock::now();
+    const auto saved = static_cast<Clock::rep>(parts - 1) * (done - start) / 2 - (end - done);
+    credit_ = std::min(credit_ + saved, most_credit);
+    if (credit_ == most_credit) patience = least_patience;
+    if (credit_ >= Clock::duration(0)) return;
+    alone_until = (end + patience.load() * (first_credit - credit_)).time_since_epoch().count();
+    patience = std::min(2 * patience.load(), most_patience);
+    credit_ = first_credit;
 }
 
 size_t Team::parts() {
-    if (alone_ > 0)
-        --alone_;
-    else if (std::chrono::steady_clock::now() >= alone_until_)
-        return size();
-    return 1;
+    if (size_ == 1 || Clock::now().time_since_epoch().count() < alone_until) return 1;
+    if (threads_.empty()) start();
+    return threads_.size() + 1;
 }
 
 void Team::work(size_t member) {
     uint64_t seen = 0;
     while ((seen = await(seen)) != 0) {
-        (*job_)(member);
+        if (member < parts_) (*job_)(member);
         busy_.fetch_sub(1, std::memory_order_release);
     }
 }
 
 // The number of the next job after `seen`; 0 when the team closes.
 uint64_t Team::await(uint64_t seen) {
-    const auto deadline = std::chrono::steady_clock::now() + spin_time;
+    const auto deadline = Clock::now() + spin_time;
     do {
         for (int i = 0; i < 100; ++i) {
             if (round_.load(std::memory_order_acquire) != seen)
@@ -108,7 +122,7 @@ uint64_t Team::await(uint64_t seen) {
             if (closing_.load(std::memory_order_relaxed)) return 0;
             pause();
         }
-    } while (std::chrono::steady_clock::now() < deadline);
+    } while (Clock::now() < deadline);
     std::unique_lock lock(mutex_);
     ++sleeping_;
     wake_.wait(lock, [&] { return round_ != seen || closing_; });

@@ -1,8 +1,6 @@
 #include "train.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cstring>
 #include <numeric>
 
 #include "column_pass.h"
@@ -21,83 +19,6 @@ void shuffle_rows(std::vector<uint32_t>& order, uint64_t& state) {
 }
 
 }  // namespace
-
-// The outputs of chunks of rows, by kernels that take a lane per row, from the user's parameters
-template <class T>
-class ColumnForward {
-public:
-    ColumnForward(const Network<T>& network, const T* parameters)
-        : network_(network), parameters_(parameters), room_(column_room<T>(network.flat())) {}
-
-    void operator()(const T* x, size_t first, size_t last, T* outputs) const {
-        network_.kernels.column_forward({network_.flat(), parameters_, x, nullptr, nullptr, nullptr,
-                                         first, last, T(0), nullptr, room_.get()},
-                                        outputs);
-    }
-
-private:
-    const Network<T>& network_;
-    const T* parameters_;
-    Buffer<T> room_;
-};
-
-// The same by those of a pass, from packed parameters
-template <class T>
-class PassForward {
-public:
-    PassForward(const Network<T>& network, const T* weights, size_t rows)
-        : network_(network), pass_(network, weights, rows, false, alone_), x_(rows) {}
-
-    void operator()(const T* x, size_t first, size_t last, T* outputs) {
-        const auto& top = network_.layers.back();
-        point_at_rows(x, network_.layers.front().inputs, nullptr, first, last - first, x_.data());
-        const T* a = pass_.forward(x_.data(), last - first);
-        T* y = outputs + first * top.outputs;
-        for (size_t r = first; r < last; ++r, a += top.stride, y += top.outputs)
-            if (top.outputs == 1)
-                *y = *a;
-            else
-                std::memcpy(y, a, top.outputs * sizeof(T));
-    }
-
-private:
-    const Network<T>& network_;
-    Team alone_{1};
-    Pass<T> pass_;
-    std::vector<const T*> x_;
-};
-
-// `make()` makes what computes a chunk, for each member of a team
-template <class T, class Make>
-void forward_in_chunks(const Network<T>& network, const T* x, size_t rows, T* outputs,
-                       size_t threads, size_t most, const Make& make) {
-    const size_t chunks = (rows + most - 1) / most;
-    Team team(std::min(chunks, team_size(threads, rows * network.work())));
-    std::vector<decltype(make())> forwards;  // made here: a job must not throw
-    for (size_t i = 0; i < team.size(); ++i) forwards.push_back(make());
-    std::atomic<size_t> next{0};
-    team.run([&](size_t member) {
-        for (size_t chunk; (chunk = next.fetch_add(1)) < chunks;) {
-            const size_t first = chunk * most;
-            (*forwards[member])(x, first, std::min(first + most, rows), outputs);
-        }
-    });
-}
-
-template <class T>
-void forward(const Network<T>& network, const T* parameters, const T* x, size_t rows, T* outputs,
-             size_t threads) {
-    const size_t most = std::min(network.chunk_rows(), rows);
-    if (ColumnPass<T>::suits(network, rows))
-        return forward_in_chunks(network, x, rows, outputs, threads, most, [&] {
-            return std::make_unique<ColumnForward<T>>(network, parameters);
-        });
-    Buffer<T> weights(network.padded_count);
-    network.pack(parameters, weights.get());
-    forward_in_chunks(network, x, rows, outputs, threads, most, [&] {
-        return std::make_unique<PassForward<T>>(network, weights.get(), most);
-    });
-}
 
 template <class T>
 Trainer<T>::Trainer(const Network<T>& network, const Optimizer& optimizer,
@@ -328,10 +249,7 @@ void Trainer<T>::update_all() {
     settle(network_, control_, old_.get(), p);
 }
 
-#define NNFAST_INSTANTIATE(T)                                                         \
-    template void forward(const Network<T>&, const T*, const T*, size_t, T*, size_t); \
-    template class Trainer<T>;
-NNFAST_INSTANTIATE(float)
-NNFAST_INSTANTIATE(double)
+template class Trainer<float>;
+template class Trainer<double>;
 
 }  // namespace nnfast

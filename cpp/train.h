@@ -15,12 +15,6 @@ struct Optimizer {
     size_t count;  // of hyperparameters
 };
 
-// The last layer's outputs (rows, outputs), in chunks. A row's result does not depend on the
-// others.
-template <class T>
-void forward(const Network<T>& network, const T* parameters, const T* x, size_t rows, T* outputs,
-             size_t threads);
-
 template <class T>
 class Trainer {
 public:

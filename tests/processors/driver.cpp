@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "../../cpp/forward.h"
 #include "../../cpp/minimise.h"
 #include "../../cpp/train.h"
 
