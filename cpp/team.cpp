@@ -31,10 +31,12 @@ using Clock = std::chrono::steady_clock;
 // members save, counted as (n - 1) t / 2 - w because they slow each other down, is credit for time
 // that they lose when others need their processors. Once it is used up, jobs are done without
 // members for a multiple of what the try has cost: 8 times first, and twice as often after every
-// try until one has gone well, so that in the long run tries cost 1/128. The processors are the
-// same for all teams, and so are these two numbers.
+// try until one has gone well, so that in the long run tries cost 1/128; but not for long, for it
+// may have been the process that was stopped. The processors are the same for all teams, and so are
+// these two numbers.
 constexpr Clock::duration first_credit = std::chrono::milliseconds(1);
 constexpr Clock::duration most_credit = std::chrono::milliseconds(10);
+constexpr Clock::duration longest_alone = std::chrono::seconds(2);
 constexpr int least_patience = 8, most_patience = 128;
 std::atomic<int> patience{least_patience};
 std::atomic<Clock::rep> alone_until{0};  // in ticks of the clock
@@ -93,7 +95,8 @@ void Team::account(size_t parts, Clock::time_point start, Clock::time_point done
     credit_ = std::min(credit_ + saved, most_credit);
     if (credit_ == most_credit) patience = least_patience;
     if (credit_ >= Clock::duration(0)) return;
-    alone_until = (end + patience.load() * (first_credit - credit_)).time_since_epoch().count();
+    const auto alone = std::min(patience.load() * (first_credit - credit_), longest_alone);
+    alone_until = (end + alone).time_since_epoch().count();
     patience = std::min(2 * patience.load(), most_patience);
     credit_ = first_credit;
 }
