@@ -150,7 +150,7 @@ ONE = Workload(
 )  # fmt: skip
 WIDE = Workload(
     "wide/f32", "2048-2048-2048, batch 128, SGD", (2048, 2048, 2048), ("relu", "linear"), "normal",
-    1280, loss="quadratic", batch=128, optimizer=SGD(0.001), tolerance=2e-2,
+    2560, loss="quadratic", batch=128, optimizer=SGD(0.001), tolerance=2e-2,
     goal=Goal(peak=85),
 )  # fmt: skip
 

@@ -280,7 +280,9 @@ def count():
     return len(list(Path("/proc/self/task").iterdir()))
 
 def work():
-    net.fit(X, y, epochs=50, batch_size=500)
+    limit = time.monotonic() + 30
+    while most <= before + 1 and time.monotonic() < limit:  # others may need the processors
+        net.fit(X, y, epochs=50, batch_size=500)
     net.predict(X)
     net.loss_and_gradient(X, y)
 
