@@ -68,10 +68,11 @@ void forward_in_chunks(const Network<T>& network, const T* x, size_t rows, T* ou
     const size_t even = round_up((rows + members - 1) / members, 8);
     const size_t most = std::min(network.chunk_rows(), even), chunks = (rows + most - 1) / most;
     Team team(std::min(chunks, members));
+    const size_t parts = team.parts();
     std::vector<decltype(make(most))> forwards;  // made here: a job must not throw
-    for (size_t i = 0; i < team.size(); ++i) forwards.push_back(make(most));
+    for (size_t i = 0; i < parts; ++i) forwards.push_back(make(most));
     std::atomic<size_t> next{0};
-    team.run(team.parts(), [&](size_t member) {
+    team.run(parts, [&](size_t member) {
         for (size_t chunk; (chunk = next.fetch_add(1)) < chunks;) {
             const size_t first = chunk * most;
             (*forwards[member])(x, first, std::min(first + most, rows), outputs);

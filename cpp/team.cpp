@@ -30,14 +30,14 @@ using Clock = std::chrono::steady_clock;
 // A job shared by n members takes the caller a time t, and then it waits for the others for w. What
 // members save, counted as (n - 1) t / 2 - w because they slow each other down, is credit for time
 // that they lose when others need their processors. Once it is used up, jobs are done without
-// members for a multiple of what the try has cost: 8 times first, and twice as often after every
+// members for a multiple of what the try has cost: 16 times first, and twice as often after every
 // try until one has gone well, so that in the long run tries cost 1/128; but not for long, for it
 // may have been the process that was stopped. The processors are the same for all teams, and so are
 // these two numbers.
-constexpr Clock::duration first_credit = std::chrono::milliseconds(1);
+constexpr Clock::duration first_credit = std::chrono::milliseconds(3);
 constexpr Clock::duration most_credit = std::chrono::milliseconds(10);
 constexpr Clock::duration longest_alone = std::chrono::seconds(2);
-constexpr int least_patience = 8, most_patience = 128;
+constexpr int least_patience = 16, most_patience = 128;
 std::atomic<int> patience{least_patience};
 std::atomic<Clock::rep> alone_until{0};  // in ticks of the clock
 
