@@ -81,17 +81,14 @@ def be_busy() -> None:
 
 
 @contextmanager
-def company(wanted: bool) -> Iterator[None]:
-    """A busy process meanwhile, if wanted."""
+def busy_process() -> Iterator[None]:
     process = get_context("spawn").Process(target=be_busy, daemon=True)
-    if wanted:
-        process.start()
-        time.sleep(0.5)
+    process.start()
+    time.sleep(0.5)
     try:
         yield
     finally:
-        if wanted:
-            process.kill()
+        process.kill()
 
 
 def faster(name: str, threads: int, turns: int) -> float:
@@ -127,11 +124,10 @@ def main() -> None:
     print(f"{options.threads} threads, times faster than one")
     print(f"{'':36}  alone  beside a busy process")
     for name in CASES:
-        ratios = []
-        for busy in (False, True):
-            with company(busy):
-                ratios.append(faster(name, options.threads, options.turns))
-        print(f"{name:36}  {ratios[0]:5.2f}  {ratios[1]:5.2f}", flush=True)
+        alone = faster(name, options.threads, options.turns)
+        with busy_process():
+            beside = faster(name, options.threads, options.turns)
+        print(f"{name:36}  {alone:5.2f}  {beside:5.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ constexpr size_t least_own_work = 5'000'000;
 template <class T, class Make>
 void forward_in_chunks(const Network<T>& network, const T* x, size_t rows, T* outputs,
                        size_t threads, const Make& make) {
-    const size_t members = std::clamp<size_t>(rows * network.work() / least_own_work, 1, threads);
+    const size_t members = team_size(threads, rows * network.work(), least_own_work);
     const size_t even = round_up((rows + members - 1) / members, 8);
     const size_t most = std::min(network.chunk_rows(), even), chunks = (rows + most - 1) / most;
     Team team(std::min(chunks, members));

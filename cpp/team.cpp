@@ -55,7 +55,7 @@ void Team::start() {
                 work(i);
             });
     } catch (const std::system_error&) {
-        // the system gives no more threads: the team is the ones there are
+        size_ = threads_.size() + 1;  // the system gives no more
     }
 }
 
@@ -104,7 +104,7 @@ void Team::account(size_t parts, Clock::time_point start, Clock::time_point done
 size_t Team::parts() {
     if (size_ == 1 || Clock::now().time_since_epoch().count() < alone_until) return 1;
     if (threads_.empty()) start();
-    return threads_.size() + 1;
+    return size_;
 }
 
 void Team::work(size_t member) {
@@ -133,8 +133,8 @@ uint64_t Team::await(uint64_t seen) {
     return round_ != seen ? round_.load() : 0;
 }
 
-size_t team_size(size_t threads, size_t work) {
-    return std::clamp<size_t>(work / 2'000'000, 1, threads);
+size_t team_size(size_t threads, size_t work, size_t least) {
+    return std::clamp<size_t>(work / least, 1, threads);
 }
 
 }  // namespace nnfast

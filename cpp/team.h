@@ -39,10 +39,9 @@ private:
     void start();
     void work(size_t member);
     uint64_t await(uint64_t seen);
-
     void account(size_t parts, Clock::time_point start, Clock::time_point done);
 
-    const size_t size_;
+    size_t size_;
     std::vector<Thread> threads_;
     const std::function<void(size_t)>* job_ = nullptr;
     size_t parts_ = 0;
@@ -68,8 +67,8 @@ void deal(Team& team, size_t work, size_t first, size_t last, const Job& job) {
     parts == 1 ? part(0) : team.run(parts, part);
 }
 
-// Threads for a job of this many multiplications in one piece: one for each 2,000,000 at the most,
+// Threads for a job of this many multiplications in one piece: one for each `least` at the most,
 // for fewer cost more than a thread brings.
-size_t team_size(size_t threads, size_t work);
+size_t team_size(size_t threads, size_t work, size_t least = 2'000'000);
 
 }  // namespace nnfast
